@@ -1,0 +1,156 @@
+//! Mail: to files in a folder by default, so that a first run needs no server; by SMTP when configured.
+//!
+//! Handlers never send: they put a row into the [`crate::outbox`] in the transaction that makes the mail true,
+//! and its relay sends. A mail that is sent twice has one `Message-ID`, so that mailboxes can tell.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lettre::message::Mailbox;
+use lettre::message::header::ContentType;
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use serde::{Deserialize, Serialize};
+
+use crate::boot::RunError;
+use crate::config::{Secret, optional_secret};
+
+/// Where mail goes.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The sender: `Backbone Books <shop@example.com>`.
+    pub from: String,
+    /// The folder that mail is written to when no SMTP server is set.
+    pub folder: PathBuf,
+    /// `smtps://user:password@host:465` (TLS), `smtp://host:587?tls=required` (STARTTLS), or `smtp://host:1025`.
+    #[serde(deserialize_with = "optional_secret")]
+    pub smtp_url: Option<Secret>,
+    /// How long a delivery may take, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+/// One mail, as it waits in the outbox.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Mail {
+    /// The recipient's address.
+    pub to: String,
+    /// The subject.
+    pub subject: String,
+    /// The text.
+    pub text: String,
+    /// What makes the `Message-ID`: the same for every try.
+    pub id: String,
+}
+
+/// Why a mail was not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum MailError {
+    /// The sender's or the recipient's address.
+    #[error("not a mail address: {0}")]
+    Address(#[from] lettre::address::AddressError),
+    /// The parts do not make a message.
+    #[error("the message cannot be built: {0}")]
+    Message(#[from] lettre::error::Error),
+    /// The server refused it or did not answer.
+    #[error("the mail server: {0}")]
+    Smtp(#[from] lettre::transport::smtp::Error),
+    /// The folder cannot be written to.
+    #[error("the mail folder {folder}: {source}")]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Sends mail; clones share the connections.
+#[derive(Clone)]
+pub struct Mailer {
+    from: Mailbox,
+    transport: Arc<Transport>,
+}
+
+enum Transport {
+    Folder(PathBuf),
+    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+}
+
+impl Mailer {
+    /// Reads the settings; nothing is connected to yet.
+    pub fn new(settings: &Settings) -> Result<Self, RunError> {
+        let from =
+            settings.from.parse().map_err(|error| RunError::Setting(format!("setting `mail.from`: {error}")))?;
+        let transport = match &settings.smtp_url {
+            None => Transport::Folder(settings.folder.clone()),
+            Some(url) => {
+                let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose())
+                    .map_err(|error| RunError::Setting(format!("setting `mail.smtp_url`: {error}")))?;
+                Transport::Smtp(builder.timeout(Some(Duration::from_millis(settings.timeout_ms))).build())
+            }
+        };
+        Ok(Self { from, transport: Arc::new(transport) })
+    }
+
+    /// Sends one mail; when it fails, or the process dies, the same mail may be sent again.
+    pub async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+        let message = Message::builder()
+            .from(self.from.clone())
+            .to(mail.to.parse()?)
+            .subject(mail.subject.clone())
+            .message_id(Some(format!("<{}@{}>", mail.id, self.from.email.domain())))
+            .header(ContentType::TEXT_PLAIN)
+            .body(mail.text.clone())?;
+        match &*self.transport {
+            Transport::Smtp(smtp) => smtp.send(message).await.map(drop).map_err(MailError::from),
+            Transport::Folder(folder) => {
+                write(folder, &mail.id, message.formatted())
+                    .await
+                    .map_err(|source| MailError::Folder { folder: folder.clone(), source })
+            }
+        }
+    }
+}
+
+/// One file per `Message-ID`, complete or absent: a second try replaces the first.
+async fn write(folder: &std::path::Path, id: &str, message: Vec<u8>) -> std::io::Result<()> {
+    let folder = folder.to_owned();
+    let name: String = id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let written = tokio::task::spawn_blocking(move || {
+        std::fs::create_dir_all(&folder)?;
+        let partial = folder.join(format!(".{name}.partial"));
+        std::fs::write(&partial, message)?;
+        std::fs::rename(partial, folder.join(format!("{name}.eml")))
+    });
+    written.await.map_err(std::io::Error::other)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_mail_that_is_sent_twice_is_one_file_with_one_message_id() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            from: "Shop <shop@example.com>".to_owned(),
+            folder: folder.path().join("mailbox"),
+            smtp_url: None,
+            timeout_ms: 1000,
+        };
+        let mailer = Mailer::new(&settings).unwrap();
+        let mail = Mail {
+            to: "reader@example.com".to_owned(),
+            subject: "Hello".to_owned(),
+            text: "Dear reader".to_owned(),
+            id: "welcome.1".to_owned(),
+        };
+        mailer.send(&mail).await.unwrap();
+        mailer.send(&mail).await.unwrap();
+        let files: Vec<_> = std::fs::read_dir(settings.folder).unwrap().collect();
+        assert_eq!(files.len(), 1);
+        let text = std::fs::read_to_string(files[0].as_ref().unwrap().path()).unwrap();
+        assert!(text.contains("Message-ID: <welcome.1@example.com>"), "{text}");
+    }
+}
