@@ -1,0 +1,5 @@
+//! HTTP in, HTTP out.
+
+pub mod books;
+mod problems;
+pub mod reservations;
