@@ -31,7 +31,11 @@ pub fn configure(config: &mut web::ServiceConfig, state: &State, verifier: &Veri
         .service(web::resource("/v1/books").get(books::list))
         .service(web::resource("/v1/books/{id}").get(books::read))
         .service(web::resource("/v1/books/{id}/stock").get(books::stock))
-        .service(web::resource("/v1/reservations/{order_id}").put(reservations::reserve).get(reservations::read))
+        .service(
+            web::resource("/v1/reservations/{order_id}")
+                .put(reservations::reserve)
+                .get(reservations::read),
+        )
         .service(web::resource("/v1/reservations/{order_id}/commit").post(reservations::commit))
         .service(web::resource("/v1/reservations/{order_id}/release").post(reservations::release));
 }

@@ -32,17 +32,29 @@ pub const DESCRIPTION: Description =
 
 /// Runs the service until it is told to stop.
 pub async fn run(settings: Settings, boot: Boot) -> Result<(), RunError> {
-    let setting = |error: &dyn std::fmt::Display| RunError::Setting(error.to_string());
-    let database = Database::new(DESCRIPTION.name, &settings.database, &boot.metrics).map_err(|e| setting(&e))?;
-    let cache = Cache::new(&settings.cache, &boot.metrics).map_err(|e| setting(&e))?;
-    let keys = Keys::remote(&settings.identity, &boot.metrics).map_err(|e| setting(&e))?;
-    let verifier = Verifier::new(&settings.identity.issuer, DESCRIPTION.name, keys, boot.clock.clone());
+    let database = Database::new(DESCRIPTION.name, &settings.database, &boot.metrics)
+        .map_err(RunError::setting)?;
+    let cache = Cache::new(&settings.cache, &boot.metrics).map_err(RunError::setting)?;
+    let keys = Keys::remote(&settings.identity, &boot.metrics).map_err(RunError::setting)?;
+    let verifier =
+        Verifier::new(&settings.identity.issuer, DESCRIPTION.name, keys, boot.clock.clone());
 
     let (asked, pinged) = (database.clone(), cache.clone());
-    boot.health.watch("postgresql", move || { let asked = asked.clone(); async move { asked.ping().await } });
-    boot.health.watch("redis", move || { let pinged = pinged.clone(); async move { pinged.ping().await } });
+    boot.health.watch("postgresql", move || {
+        let asked = asked.clone();
+        async move { asked.ping().await }
+    });
+    boot.health.watch("redis", move || {
+        let pinged = pinged.clone();
+        async move { pinged.ping().await }
+    });
 
-    let state = app::State { database: database.clone(), cache, clock: boot.clock.clone(), settings: settings.clone() };
+    let state = app::State {
+        database: database.clone(),
+        cache,
+        clock: boot.clock.clone(),
+        settings: settings.clone(),
+    };
     let sweeper = sweep::worker(state.clone());
     let startup = seed::prepare(database, settings.books.seed, boot.clock.clone());
     let assembly = Assembly {

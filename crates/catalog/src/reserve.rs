@@ -39,13 +39,22 @@ pub async fn hold(
                 return Err(ReserveError::Insufficient(shortages));
             }
             let lines = lines.as_slice().to_vec();
-            Ok(Reservation { order_id, state: ReservationState::Held, expires_at: now + lifetime, lines })
+            Ok(Reservation {
+                order_id,
+                state: ReservationState::Held,
+                expires_at: now + lifetime,
+                lines,
+            })
         })
         .await
 }
 
 /// Sells what is held for an order. Doing it again changes nothing.
-pub async fn commit(database: &Database, clock: &Clock, order_id: Uuid) -> Result<Reservation, ReserveError> {
+pub async fn commit(
+    database: &Database,
+    clock: &Clock,
+    order_id: Uuid,
+) -> Result<Reservation, ReserveError> {
     let mut connection = database.get().await?;
     connection
         .transaction(async |tx| {
@@ -67,7 +76,11 @@ pub async fn commit(database: &Database, clock: &Clock, order_id: Uuid) -> Resul
 ///
 /// Releasing what was never held leaves a mark that it must not be held any more: a slow request to hold it, which its
 /// sender has given up on, may still arrive.
-pub async fn release(database: &Database, clock: &Clock, order_id: Uuid) -> Result<Reservation, ReserveError> {
+pub async fn release(
+    database: &Database,
+    clock: &Clock,
+    order_id: Uuid,
+) -> Result<Reservation, ReserveError> {
     let now = clock.now();
     let mut connection = database.get().await?;
     connection
@@ -75,7 +88,9 @@ pub async fn release(database: &Database, clock: &Clock, order_id: Uuid) -> Resu
             store::claim(tx, order_id, ReservationState::Released, now, now).await?;
             let reservation = store::lock(tx, order_id).await?.ok_or(ReserveError::Unknown)?;
             match reservation.state {
-                ReservationState::Held => give_back(tx, reservation, ReservationState::Released, clock).await,
+                ReservationState::Held => {
+                    give_back(tx, reservation, ReservationState::Released, clock).await
+                }
                 ReservationState::Released | ReservationState::Expired => Ok(reservation),
                 ReservationState::Committed => Err(ReserveError::Ended(reservation.state)),
             }
@@ -88,7 +103,9 @@ pub async fn expire_one(database: &Database, clock: &Clock) -> Result<bool, Rese
     let mut connection = database.get().await?;
     connection
         .transaction(async |tx| {
-            let Some(order_id) = store::lock_expired(tx, clock.now()).await? else { return Ok(false) };
+            let Some(order_id) = store::lock_expired(tx, clock.now()).await? else {
+                return Ok(false);
+            };
             let reservation = store::lock(tx, order_id).await?.ok_or(ReserveError::Unknown)?;
             give_back(tx, reservation, ReservationState::Expired, clock).await?;
             tracing::info!(%order_id, "a reservation expired");
@@ -98,11 +115,17 @@ pub async fn expire_one(database: &Database, clock: &Clock) -> Result<bool, Rese
 }
 
 /// The order has a reservation: the same one again is fine, another one is not.
-async fn existing(tx: &mut Connection, order_id: Uuid, lines: &Lines) -> Result<Reservation, ReserveError> {
+async fn existing(
+    tx: &mut Connection,
+    order_id: Uuid,
+    lines: &Lines,
+) -> Result<Reservation, ReserveError> {
     let reservation = store::lock(tx, order_id).await?.ok_or(ReserveError::Unknown)?;
     match reservation.state {
         // A mark without lines: given up before it was ever held.
-        ReservationState::Released | ReservationState::Expired => Err(ReserveError::Ended(reservation.state)),
+        ReservationState::Released | ReservationState::Expired => {
+            Err(ReserveError::Ended(reservation.state))
+        }
         _ if reservation.lines != lines.as_slice() => Err(ReserveError::OtherLines),
         ReservationState::Held | ReservationState::Committed => Ok(reservation),
     }

@@ -105,9 +105,16 @@ mod tests {
         assert_eq!(slugs.len(), books.len(), "a slug stands twice");
         for NewBook { book, available } in &books {
             let Book { slug, description, .. } = book;
-            assert!((-2500..1930).contains(&book.first_published), "{slug}: {}", book.first_published);
+            assert!(
+                (-2500..1930).contains(&book.first_published),
+                "{slug}: {}",
+                book.first_published
+            );
             assert!((399..=3999).contains(&book.price.amount()) && *available > 0, "{slug}");
-            assert!((100..=500).contains(&description.chars().count()), "{slug}: length of the description");
+            assert!(
+                (100..=500).contains(&description.chars().count()),
+                "{slug}: length of the description"
+            );
             assert!(!book.authors.is_empty() && !book.subjects.is_empty(), "{slug}");
             assert!((2..=3).contains(&book.language.len()), "{slug}: {}", book.language);
         }

@@ -83,6 +83,13 @@ pub enum RunError {
     Startup(anyhow::Error),
 }
 
+impl RunError {
+    /// For `map_err`: a part of the service that its settings do not allow to be built.
+    pub fn setting(error: impl std::fmt::Display) -> Self {
+        Self::Setting(error.to_string())
+    }
+}
+
 impl Listeners {
     /// Binds both addresses.
     pub fn bind(settings: &crate::http::Settings) -> Result<Self, RunError> {
@@ -146,15 +153,20 @@ where
         Err(message) => return fail(description.name, &format!("{message}\n{USAGE}"), 2),
     };
     let environment = std::env::vars();
-    let loaded: Loaded<S> =
-        match config::load(description.name, description.defaults, options.file.as_deref(), environment) {
-            Ok(loaded) => loaded,
-            Err(error) => return fail(description.name, &error.to_string(), 2),
-        };
+    let loaded: Loaded<S> = match config::load(
+        description.name,
+        description.defaults,
+        options.file.as_deref(),
+        environment,
+    ) {
+        Ok(loaded) => loaded,
+        Err(error) => return fail(description.name, &error.to_string(), 2),
+    };
     if options.check {
         return print(&loaded.describe());
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return fail(description.name, &format!("no runtime: {error}"), 1),
@@ -175,8 +187,9 @@ where
     S: ServiceSettings,
     F: Future<Output = Result<(), RunError>>,
 {
-    let telemetry = telemetry::init(description.name, settings.log(), &OtelEnvironment::from_process())
-        .map_err(|error| RunError::Setting(error.to_string()))?;
+    let telemetry =
+        telemetry::init(description.name, settings.log(), &OtelEnvironment::from_process())
+            .map_err(|error| RunError::Setting(error.to_string()))?;
     let listeners = Listeners::bind(settings.http())?;
     let boot = Boot::new(description.name, listeners)?;
     tokio::spawn(cancel_on_signal(boot.shutdown.clone()));
@@ -191,7 +204,8 @@ where
 async fn cancel_on_signal(shutdown: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
 
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         tracing::error!("signals cannot be received: only SIGKILL will stop this process");
         return;
@@ -223,11 +237,17 @@ fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, String>
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "--config" => options.file = Some(arguments.next().ok_or("--config needs a file")?.into()),
+            "--config" => {
+                options.file = Some(arguments.next().ok_or("--config needs a file")?.into())
+            }
             "--check-config" => options.check = true,
             "--stop-with-parent" => options.stop_with_parent = true,
-            "--version" => return Ok(Command::Print(format!("{{name}} {}\n", env!("CARGO_PKG_VERSION")))),
-            "--help" | "-h" => return Ok(Command::Print(format!("usage: {{name}} [options]\n{USAGE}"))),
+            "--version" => {
+                return Ok(Command::Print(format!("{{name}} {}\n", env!("CARGO_PKG_VERSION"))));
+            }
+            "--help" | "-h" => {
+                return Ok(Command::Print(format!("usage: {{name}} [options]\n{USAGE}")));
+            }
             other => return Err(format!("unknown option {other}")),
         }
     }

@@ -47,10 +47,20 @@ impl Cache {
             .set_connection_timeout(Some(Duration::from_millis(500)))
             .set_response_timeout(Some(timeout))
             .set_number_of_retries(1);
-        let manager = ConnectionManager::new_lazy_with_config(Client::open(settings.url.expose())?, config)?;
-        let breaker =
-            Recloser::custom().closed_len(8).half_open_len(1).error_rate(0.5).open_wait(Duration::from_secs(1)).build();
-        Ok(Self { manager, breaker: AsyncRecloser::from(breaker), timeout, metrics: metrics.clone() })
+        let manager =
+            ConnectionManager::new_lazy_with_config(Client::open(settings.url.expose())?, config)?;
+        let breaker = Recloser::custom()
+            .closed_len(8)
+            .half_open_len(1)
+            .error_rate(0.5)
+            .open_wait(Duration::from_secs(1))
+            .build();
+        Ok(Self {
+            manager,
+            breaker: AsyncRecloser::from(breaker),
+            timeout,
+            metrics: metrics.clone(),
+        })
     }
 
     /// The value under `key`, or `None`: not there, not readable, or the cache does not answer.
@@ -58,7 +68,8 @@ impl Cache {
     pub async fn get<T: DeserializeOwned>(&self, name: &'static str, key: &str) -> Option<T> {
         let started = Instant::now();
         let mut connection = self.manager.clone();
-        let found = self.guarded(async move { connection.get::<_, Option<Vec<u8>>>(key).await }).await;
+        let found =
+            self.guarded(async move { connection.get::<_, Option<Vec<u8>>>(key).await }).await;
         let (value, outcome) = match found {
             Some(Some(bytes)) => match serde_json::from_slice(&bytes) {
                 Ok(value) => (Some(value), "hit"),
@@ -90,7 +101,8 @@ impl Cache {
     /// Whether the cache answers.
     pub async fn ping(&self) -> bool {
         let mut connection = self.manager.clone();
-        let asked = tokio::time::timeout(self.timeout, async move { connection.ping::<String>().await });
+        let asked =
+            tokio::time::timeout(self.timeout, async move { connection.ping::<String>().await });
         matches!(asked.await, Ok(Ok(_)))
     }
 

@@ -66,7 +66,11 @@ pub struct ClientSetupError {
 
 impl Client {
     /// A client of `peer`, which is how metrics and logs call it.
-    pub fn new(peer: &'static str, settings: &Settings, metrics: &Metrics) -> Result<Self, ClientSetupError> {
+    pub fn new(
+        peer: &'static str,
+        settings: &Settings,
+        metrics: &Metrics,
+    ) -> Result<Self, ClientSetupError> {
         let http = reqwest::Client::builder()
             .user_agent(concat!("backbone/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
@@ -78,8 +82,12 @@ impl Client {
             .no_proxy()
             .build()
             .map_err(|source| ClientSetupError { peer, source })?;
-        let breaker =
-            Recloser::custom().closed_len(20).half_open_len(3).error_rate(0.5).open_wait(Duration::from_secs(2)).build();
+        let breaker = Recloser::custom()
+            .closed_len(20)
+            .half_open_len(3)
+            .error_rate(0.5)
+            .open_wait(Duration::from_secs(2))
+            .build();
         let breaker = AsyncRecloser::from(breaker);
         Ok(Self { http, peer, settings: settings.clone(), breaker, metrics: metrics.clone() })
     }
@@ -107,7 +115,14 @@ impl Client {
     fn call(&self, method: Method, path: &str) -> Call<'_> {
         let base = self.settings.base_url.as_str().trim_end_matches('/');
         let repeatable = method != Method::POST;
-        Call { client: self, method, url: format!("{base}{path}"), headers: HeaderMap::new(), body: Body::None, repeatable }
+        Call {
+            client: self,
+            method,
+            url: format!("{base}{path}"),
+            headers: HeaderMap::new(),
+            body: Body::None,
+            repeatable,
+        }
     }
 }
 
@@ -231,7 +246,9 @@ impl Call<'_> {
         match self.client.breaker.call_with(is_peers_failure, self.measured_try()).await {
             Ok(answer) => Ok(answer),
             Err(recloser::Error::Inner(error)) => Err(error),
-            Err(recloser::Error::Rejected) => Err(CallError::new(self.client.peer, Cause::CircuitOpen)),
+            Err(recloser::Error::Rejected) => {
+                Err(CallError::new(self.client.peer, Cause::CircuitOpen))
+            }
         }
     }
 
@@ -257,25 +274,34 @@ impl Call<'_> {
         if outcome.is_err() {
             span.record("otel.status_code", "ERROR").record("error.type", label);
         }
-        self.client.metrics.observe_call(self.client.peer, self.method.as_str(), label, started.elapsed());
+        self.client.metrics.observe_call(
+            self.client.peer,
+            self.method.as_str(),
+            label,
+            started.elapsed(),
+        );
         outcome
     }
 
     async fn one_try(&self, span: &tracing::Span) -> Result<Answer, CallError> {
         let failed = |cause| CallError::new(self.client.peer, cause);
-        let mut request = self.client.http.request(self.method.clone(), &self.url).headers(self.headers.clone());
+        let mut request =
+            self.client.http.request(self.method.clone(), &self.url).headers(self.headers.clone());
         if let Body::Bytes(bytes) = &self.body {
             request = request.body(bytes.clone());
         }
         if let Some(traceparent) = trace::current_traceparent() {
             request = request.header("traceparent", traceparent);
         }
-        let mut response = request.send().await.map_err(|error| failed(Cause::from_reqwest(&error)))?;
+        let mut response =
+            request.send().await.map_err(|error| failed(Cause::from_reqwest(&error)))?;
         let status = response.status();
         span.record("http.response.status_code", status.as_u16());
         let retry_after = response.headers().get(RETRY_AFTER).and_then(parse_seconds);
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| failed(Cause::from_reqwest(&error)))? {
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| failed(Cause::from_reqwest(&error)))?
+        {
             if body.len() + chunk.len() > ANSWER_LIMIT {
                 return Err(failed(Cause::AnswerTooLarge));
             }

@@ -32,7 +32,9 @@ pub enum ConfigError {
         reason: String,
     },
     /// A key that no setting has.
-    #[error("unknown setting `{key}` in {origin}: see the service's config/default.toml for all settings")]
+    #[error(
+        "unknown setting `{key}` in {origin}: see the service's config/default.toml for all settings"
+    )]
     UnknownKey {
         /// The key, with dots.
         key: String,
@@ -70,15 +72,18 @@ pub fn load<T: DeserializeOwned>(
 ) -> Result<Loaded<T>, ConfigError> {
     let prefix = variable_prefix(service);
     let defaults = File::from_str(defaults, FileFormat::Toml);
-    let known = flatten(&defaults.collect().map_err(|error| ConfigError::Defaults(error.to_string()))?);
-    let mut origins: BTreeMap<_, _> = known.keys().map(|key| (key.clone(), "default".to_owned())).collect();
+    let known =
+        flatten(&defaults.collect().map_err(|error| ConfigError::Defaults(error.to_string()))?);
+    let mut origins: BTreeMap<_, _> =
+        known.keys().map(|key| (key.clone(), "default".to_owned())).collect();
 
     let mut builder = Config::builder().add_source(defaults);
     if let Some(path) = file {
         let source = File::from(path).format(FileFormat::Toml);
-        let values = source
-            .collect()
-            .map_err(|error| ConfigError::File { path: path.to_owned(), reason: error.to_string() })?;
+        let values = source.collect().map_err(|error| ConfigError::File {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
         note_origins(&mut origins, &known, &values, |_| format!("file {}", path.display()))?;
         builder = builder.add_source(source);
     }
@@ -224,7 +229,8 @@ mod tests {
     }
 
     fn load_with(environment: &[(&str, &str)]) -> Result<Loaded<Settings>, ConfigError> {
-        let environment = environment.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let environment =
+            environment.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         load("shop", DEFAULTS, None, environment)
     }
 
@@ -232,7 +238,8 @@ mod tests {
 
     #[test]
     fn the_environment_overrides_the_defaults() {
-        let loaded = load_with(&[URL, ("SHOP__HTTP__WORKERS", "7"), ("SHOP_HTTP_WORKERS", "8")]).unwrap();
+        let loaded =
+            load_with(&[URL, ("SHOP__HTTP__WORKERS", "7"), ("SHOP_HTTP_WORKERS", "8")]).unwrap();
         assert_eq!(loaded.settings.http.workers, 7);
         assert_eq!(loaded.settings.database.url.expose(), URL.1);
     }
@@ -242,14 +249,20 @@ mod tests {
         let file = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
         std::fs::write(file.path(), "[http]\nworkers = 3\n").unwrap();
         let environment = [(URL.0.to_owned(), URL.1.to_owned())];
-        let loaded: Loaded<Settings> = load("shop", DEFAULTS, Some(file.path()), environment).unwrap();
+        let loaded: Loaded<Settings> =
+            load("shop", DEFAULTS, Some(file.path()), environment).unwrap();
         assert_eq!(loaded.settings.http.workers, 3);
-        assert!(loaded.describe().contains(&format!("http.workers = 3  # file {}", file.path().display())));
+        assert!(
+            loaded
+                .describe()
+                .contains(&format!("http.workers = 3  # file {}", file.path().display()))
+        );
     }
 
     #[test]
     fn a_description_masks_secrets_and_names_origins() {
-        let description = load_with(&[URL, ("SHOP__CLIENTS__WEB__SECRET", "correct horse")]).unwrap().describe();
+        let description =
+            load_with(&[URL, ("SHOP__CLIENTS__WEB__SECRET", "correct horse")]).unwrap().describe();
         assert_eq!(
             description,
             "clients.web.secret = \"***\"  # environment variable SHOP__CLIENTS__WEB__SECRET\n\
@@ -261,13 +274,19 @@ mod tests {
     #[test]
     fn an_unknown_key_is_named_with_its_variable() {
         let error = load_with(&[URL, ("SHOP__HTTP__WORKRES", "7")]).unwrap_err().to_string();
-        assert!(error.contains("`http.workres`") && error.contains("SHOP__HTTP__WORKRES"), "{error}");
+        assert!(
+            error.contains("`http.workres`") && error.contains("SHOP__HTTP__WORKRES"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_wrong_value_is_named_with_its_variable() {
         let error = load_with(&[URL, ("SHOP__HTTP__WORKERS", "many")]).unwrap_err().to_string();
-        assert!(error.contains("`http.workers`") && error.contains("SHOP__HTTP__WORKERS"), "{error}");
+        assert!(
+            error.contains("`http.workers`") && error.contains("SHOP__HTTP__WORKERS"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -53,7 +53,11 @@ pub struct Database {
 
 impl Database {
     /// Sets the pool up; the first connection is made when it is needed.
-    pub fn new(service: &'static str, settings: &Settings, metrics: &Metrics) -> Result<Self, DbError> {
+    pub fn new(
+        service: &'static str,
+        settings: &Settings,
+        metrics: &Metrics,
+    ) -> Result<Self, DbError> {
         let manager = connect::manager(service, settings, metrics)?;
         let pool = Pool::builder(manager)
             .max_size(settings.pool_size)
@@ -70,7 +74,12 @@ impl Database {
         metrics.on_scrape(move |metrics| {
             let Some(pool) = observed.upgrade() else { return };
             let status = pool.status();
-            metrics.set_pool(status.size - status.available, status.available, status.max_size, status.waiting);
+            metrics.set_pool(
+                status.size - status.available,
+                status.available,
+                status.max_size,
+                status.waiting,
+            );
         });
         Ok(Self { pool, settings: settings.clone(), service, metrics: metrics.clone() })
     }
@@ -83,7 +92,9 @@ impl Database {
         self.metrics.observe_pool_wait(outcome.is_ok(), waited);
         timing::record("db", None, waited);
         outcome.map_err(|error| match error {
-            PoolError::Timeout(kind) => DbError::Unavailable(format!("no connection in time ({kind:?})")),
+            PoolError::Timeout(kind) => {
+                DbError::Unavailable(format!("no connection in time ({kind:?})"))
+            }
             PoolError::Backend(error) => DbError::Unavailable(error.to_string()),
             other => DbError::Unavailable(other.to_string()),
         })

@@ -81,7 +81,11 @@ impl Health {
         Fut: Future<Output = bool> + Send + 'static,
     {
         let check: Check = Arc::new(move || Box::pin(check()));
-        self.inner.checks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((name, check));
+        self.inner
+            .checks
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .push((name, check));
     }
 
     /// The start is finished.
@@ -103,7 +107,12 @@ impl Health {
     pub async fn report(&self) -> Report {
         let started = self.is_started();
         let stopping = self.inner.stopping.load(Ordering::Acquire);
-        Report { ready: started && !stopping, started, stopping, dependencies: self.dependencies().await }
+        Report {
+            ready: started && !stopping,
+            started,
+            stopping,
+            dependencies: self.dependencies().await,
+        }
     }
 
     async fn dependencies(&self) -> Vec<Dependency> {
@@ -114,7 +123,8 @@ impl Health {
         {
             return dependencies.clone();
         }
-        let checks = self.inner.checks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let checks =
+            self.inner.checks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         let dependencies = join_all(checks.into_iter().map(|(name, check)| async move {
             let up = tokio::time::timeout(CHECK_TIMEOUT, check()).await.unwrap_or(false);
             Dependency { name, up }

@@ -102,7 +102,8 @@ impl Verifier {
     /// Checks form, algorithm, key, signature, type, issuer, audience and times.
     pub async fn verify(&self, token: &str) -> Result<Claims, TokenError> {
         let invalid = |reason: &str| TokenError::Invalid(reason.to_owned());
-        let header = decode_header(token).map_err(|error| TokenError::Invalid(error.to_string()))?;
+        let header =
+            decode_header(token).map_err(|error| TokenError::Invalid(error.to_string()))?;
         if header.typ.as_deref() != Some("at+jwt") {
             return Err(invalid("not an access token"));
         }
@@ -110,7 +111,8 @@ impl Verifier {
             return Err(invalid("algorithm not accepted"));
         }
         let kid = header.kid.as_deref().ok_or_else(|| invalid("no key id"))?;
-        let key = self.keys.find(kid, self.clock.now()).await?.ok_or_else(|| invalid("unknown key"))?;
+        let key =
+            self.keys.find(kid, self.clock.now()).await?.ok_or_else(|| invalid("unknown key"))?;
         let mut validation = Validation::new(key.algorithm);
         validation.set_issuer(&[&self.issuer]);
         validation.set_audience(&[self.audience]);
@@ -142,7 +144,9 @@ impl From<TokenError> for Problem {
         let challenge = match &error {
             TokenError::Missing => "Bearer",
             TokenError::Invalid(_) => "Bearer error=\"invalid_token\"",
-            TokenError::Keys(_) => return Self::new(problem::UNAVAILABLE).retry_after(1).caused_by(error),
+            TokenError::Keys(_) => {
+                return Self::new(problem::UNAVAILABLE).retry_after(1).caused_by(error);
+            }
         };
         Self::new(problem::UNAUTHENTICATED)
             .header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
@@ -180,7 +184,9 @@ impl Service {
             return Ok(());
         }
         let challenge = HeaderValue::from_static("Bearer error=\"insufficient_scope\"");
-        Err(Problem::new(problem::FORBIDDEN).header(WWW_AUTHENTICATE, challenge).detail(format!("needs scope {scope}")))
+        Err(Problem::new(problem::FORBIDDEN)
+            .header(WWW_AUTHENTICATE, challenge)
+            .detail(format!("needs scope {scope}")))
     }
 }
 
@@ -215,17 +221,23 @@ impl TryFrom<Claims> for Service {
         if claims.sid.is_some() || claims.sub != claims.client_id {
             return Err(Problem::new(problem::FORBIDDEN).detail("needs a service's token"));
         }
-        Ok(Self { name: claims.sub, scopes: claims.scope.split_whitespace().map(str::to_owned).collect() })
+        Ok(Self {
+            name: claims.sub,
+            scopes: claims.scope.split_whitespace().map(str::to_owned).collect(),
+        })
     }
 }
 
 /// Verifies the bearer token of a request, with the [`Verifier`] that the service put into its application data.
 async fn claims(request: HttpRequest) -> Result<Claims, Problem> {
     let verifier = request.app_data::<web::Data<Verifier>>();
-    let verifier = verifier.ok_or_else(|| Problem::internal(anyhow::anyhow!("the service has no token verifier")))?;
+    let verifier = verifier
+        .ok_or_else(|| Problem::internal(anyhow::anyhow!("the service has no token verifier")))?;
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = header.and_then(|value| value.split_once(' '));
-    let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+    let token = token
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim());
     Ok(verifier.verify(token.ok_or(TokenError::Missing)?).await?)
 }
 

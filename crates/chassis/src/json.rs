@@ -51,8 +51,16 @@ fn pointer(path: &str) -> String {
 /// How a body, a query or a path that cannot be read is answered, and how large a body may be.
 pub(crate) fn configure(config: &mut web::ServiceConfig, body_limit: usize) {
     config
-        .app_data(JsonConfig::default().limit(body_limit).error_handler(|error, _| unreadable_json(error).into()))
-        .app_data(FormConfig::default().limit(body_limit).error_handler(|error, _| unreadable_form(&error).into()))
+        .app_data(
+            JsonConfig::default()
+                .limit(body_limit)
+                .error_handler(|error, _| unreadable_json(error).into()),
+        )
+        .app_data(
+            FormConfig::default()
+                .limit(body_limit)
+                .error_handler(|error, _| unreadable_form(&error).into()),
+        )
         .app_data(web::PayloadConfig::new(body_limit))
         .app_data(QueryConfig::default().error_handler(|error, _| unreadable_query(&error).into()))
         .app_data(PathConfig::default().error_handler(|error, _| unreadable_path(&error).into()));
@@ -63,9 +71,8 @@ fn unreadable_json(error: JsonPayloadError) -> Problem {
         JsonPayloadError::OverflowKnownLength { .. } | JsonPayloadError::Overflow { .. } => {
             Problem::new(problem::BODY_TOO_LARGE)
         }
-        JsonPayloadError::ContentType => {
-            Problem::new(problem::UNSUPPORTED_MEDIA_TYPE).detail("send `Content-Type: application/json`")
-        }
+        JsonPayloadError::ContentType => Problem::new(problem::UNSUPPORTED_MEDIA_TYPE)
+            .detail("send `Content-Type: application/json`"),
         // serde's message names the field, the expected type and the position: exactly what the caller needs.
         JsonPayloadError::Deserialize(error) if error.is_data() => {
             Problem::new(problem::INVALID_REQUEST).error("", error.to_string())

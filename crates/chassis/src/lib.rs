@@ -18,13 +18,13 @@
 pub mod boot;
 pub mod config;
 
-pub mod telemetry;
-pub mod trace;
 pub mod metrics;
+pub mod telemetry;
 pub mod timing;
+pub mod trace;
 
-pub mod http;
 pub mod health;
+pub mod http;
 pub mod openapi;
 pub mod problem;
 

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lettre::message::Mailbox;
-use lettre::message::header::ContentType;
+use lettre::message::header::{ContentTransferEncoding, ContentType};
+use lettre::message::{Body, Mailbox};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use serde::{Deserialize, Serialize};
 
@@ -80,14 +80,20 @@ enum Transport {
 impl Mailer {
     /// Reads the settings; nothing is connected to yet.
     pub fn new(settings: &Settings) -> Result<Self, RunError> {
-        let from =
-            settings.from.parse().map_err(|error| RunError::Setting(format!("setting `mail.from`: {error}")))?;
+        let from = settings
+            .from
+            .parse()
+            .map_err(|error| RunError::Setting(format!("setting `mail.from`: {error}")))?;
         let transport = match &settings.smtp_url {
             None => Transport::Folder(settings.folder.clone()),
             Some(url) => {
                 let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose())
-                    .map_err(|error| RunError::Setting(format!("setting `mail.smtp_url`: {error}")))?;
-                Transport::Smtp(builder.timeout(Some(Duration::from_millis(settings.timeout_ms))).build())
+                    .map_err(|error| {
+                        RunError::Setting(format!("setting `mail.smtp_url`: {error}"))
+                    })?;
+                Transport::Smtp(
+                    builder.timeout(Some(Duration::from_millis(settings.timeout_ms))).build(),
+                )
             }
         };
         Ok(Self { from, transport: Arc::new(transport) })
@@ -101,22 +107,34 @@ impl Mailer {
             .subject(mail.subject.clone())
             .message_id(Some(format!("<{}@{}>", mail.id, self.from.email.domain())))
             .header(ContentType::TEXT_PLAIN)
-            .body(mail.text.clone())?;
+            .body(body(&mail.text))?;
         match &*self.transport {
             Transport::Smtp(smtp) => smtp.send(message).await.map(drop).map_err(MailError::from),
-            Transport::Folder(folder) => {
-                write(folder, &mail.id, message.formatted())
-                    .await
-                    .map_err(|source| MailError::Folder { folder: folder.clone(), source })
-            }
+            Transport::Folder(folder) => write(folder, &mail.id, message.formatted())
+                .await
+                .map_err(|source| MailError::Folder { folder: folder.clone(), source }),
         }
     }
+}
+
+/// The longest line that RFC 5322 §2.1.1 allows.
+const LONGEST_LINE: usize = 998;
+
+/// ASCII goes as it is. lettre would break lines of more than 76 characters, and with them every link, so that only a
+/// mail program could put it together again: not a person who opens the file, and not a test.
+fn body(text: &str) -> Body {
+    if !text.is_ascii() || text.lines().any(|line| line.len() > LONGEST_LINE) {
+        return Body::new(text.to_owned());
+    }
+    let lines = text.lines().flat_map(|line| [line.as_bytes(), b"\r\n"]).flatten().copied();
+    Body::dangerous_pre_encoded(lines.collect(), ContentTransferEncoding::SevenBit)
 }
 
 /// One file per `Message-ID`, complete or absent: a second try replaces the first.
 async fn write(folder: &std::path::Path, id: &str, message: Vec<u8>) -> std::io::Result<()> {
     let folder = folder.to_owned();
-    let name: String = id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let name: String =
+        id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let written = tokio::task::spawn_blocking(move || {
         std::fs::create_dir_all(&folder)?;
         let partial = folder.join(format!(".{name}.partial"));
@@ -129,6 +147,14 @@ async fn write(folder: &std::path::Path, id: &str, message: Vec<u8>) -> std::io:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_stays_in_one_piece() {
+        let link = format!("https://example.com/?token={}", "x".repeat(100));
+        let body = body(&format!("Open this:\n{link}\n"));
+        assert_eq!(body.into_vec(), format!("Open this:\r\n{link}\r\n").into_bytes());
+        assert_ne!(super::body("Gr\u{fc}\u{df}e").encoding(), ContentTransferEncoding::SevenBit);
+    }
 
     #[tokio::test]
     async fn a_mail_that_is_sent_twice_is_one_file_with_one_message_id() {

@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    Encoder as _, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder,
+    Encoder as _, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 use tokio::runtime::Handle;
 
 /// The buckets that the HTTP conventions prescribe, in seconds.
-const HTTP_BUCKETS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+const HTTP_BUCKETS: &[f64] =
+    &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 /// The buckets that the database conventions prescribe, in seconds.
 const DATABASE_BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
 
@@ -74,14 +75,24 @@ impl Metrics {
         let make = Maker { registry: &registry };
         let inner = Inner {
             server_duration: make.histogram(
-                ("http_server_request_duration_seconds", "How long requests took, by route pattern."),
+                (
+                    "http_server_request_duration_seconds",
+                    "How long requests took, by route pattern.",
+                ),
                 &["http_request_method", "http_route", "http_response_status_code"],
                 HTTP_BUCKETS,
             )?,
-            server_active: make.gauge("http_server_active_requests", "Requests being answered now.")?,
-            server_shed: make.counter("http_server_shed_requests_total", "Requests refused because too many ran.")?,
+            server_active: make
+                .gauge("http_server_active_requests", "Requests being answered now.")?,
+            server_shed: make.counter(
+                "http_server_shed_requests_total",
+                "Requests refused because too many ran.",
+            )?,
             client_duration: make.histogram(
-                ("http_client_request_duration_seconds", "How long calls to other services took, one try each."),
+                (
+                    "http_client_request_duration_seconds",
+                    "How long calls to other services took, one try each.",
+                ),
                 &["peer", "http_request_method", "outcome"],
                 HTTP_BUCKETS,
             )?,
@@ -95,24 +106,60 @@ impl Metrics {
                 "Connections of the database pool.",
                 &["db_client_connection_state"],
             )?,
-            pool_max: make.gauge("db_client_connection_max", "The most connections the pool may open.")?,
-            pool_pending: make.gauge("db_client_connection_pending_requests", "Tasks waiting for a connection.")?,
+            pool_max: make
+                .gauge("db_client_connection_max", "The most connections the pool may open.")?,
+            pool_pending: make.gauge(
+                "db_client_connection_pending_requests",
+                "Tasks waiting for a connection.",
+            )?,
             pool_wait: make.histogram(
-                ("db_client_connection_wait_time_seconds", "How long tasks waited for a connection."),
+                (
+                    "db_client_connection_wait_time_seconds",
+                    "How long tasks waited for a connection.",
+                ),
                 &["outcome"],
                 DATABASE_BUCKETS,
             )?,
-            pool_timeouts: make.counter("db_client_connection_timeouts_total", "Waits for a connection given up.")?,
-            cache: make.counters("cache_requests_total", "Cache look-ups by their outcome.", &["cache", "outcome"])?,
-            outbox_sent: make.counters("outbox_deliveries_total", "Outbox rows handed on.", &["kind", "outcome"])?,
+            pool_timeouts: make.counter(
+                "db_client_connection_timeouts_total",
+                "Waits for a connection given up.",
+            )?,
+            cache: make.counters(
+                "cache_requests_total",
+                "Cache look-ups by their outcome.",
+                &["cache", "outcome"],
+            )?,
+            outbox_sent: make.counters(
+                "outbox_deliveries_total",
+                "Outbox rows handed on.",
+                &["kind", "outcome"],
+            )?,
             outbox_pending: make.gauge("outbox_pending", "Outbox rows not yet delivered.")?,
-            outbox_lag: make.float("outbox_lag_seconds", "The age of the oldest outbox row not yet delivered.")?,
-            worker_runs: make.counters("worker_steps_total", "Steps of background workers.", &["worker", "outcome"])?,
-            dependency_up: make.gauges("dependency_up", "Whether a dependency answered last time.", &["dependency"])?,
+            outbox_lag: make.float(
+                "outbox_lag_seconds",
+                "The age of the oldest outbox row not yet delivered.",
+            )?,
+            worker_runs: make.counters(
+                "worker_steps_total",
+                "Steps of background workers.",
+                &["worker", "outcome"],
+            )?,
+            dependency_up: make.gauges(
+                "dependency_up",
+                "Whether a dependency answered last time.",
+                &["dependency"],
+            )?,
             tokio_workers: make.gauge("tokio_workers", "Threads that run asynchronous tasks.")?,
             tokio_tasks: make.gauge("tokio_alive_tasks", "Asynchronous tasks that exist now.")?,
-            tokio_queue: make.gauge("tokio_global_queue_depth", "Tasks waiting in the runtimes' shared queues.")?,
-            tokio_busy: make.floats("tokio_worker_busy_seconds_total", "Time spent running tasks.", &["worker"])?,
+            tokio_queue: make.gauge(
+                "tokio_global_queue_depth",
+                "Tasks waiting in the runtimes' shared queues.",
+            )?,
+            tokio_busy: make.floats(
+                "tokio_worker_busy_seconds_total",
+                "Time spent running tasks.",
+                &["worker"],
+            )?,
             hooks: Mutex::default(),
             runtimes: Mutex::default(),
             registry: registry.clone(),
@@ -167,7 +214,10 @@ impl Metrics {
 
     /// One try of a call to `peer`.
     pub(crate) fn observe_call(&self, peer: &str, method: &str, outcome: &str, took: Duration) {
-        self.inner.client_duration.with_label_values(&[peer, method, outcome]).observe(took.as_secs_f64());
+        self.inner
+            .client_duration
+            .with_label_values(&[peer, method, outcome])
+            .observe(took.as_secs_f64());
     }
 
     /// One SQL statement; `operation` is its first word.
@@ -219,7 +269,10 @@ impl Metrics {
         for metrics in runtimes.iter().map(Handle::metrics) {
             for worker in 0..metrics.num_workers() {
                 let busy = metrics.worker_total_busy_duration(worker).as_secs_f64();
-                self.inner.tokio_busy.with_label_values(&[(workers + worker).to_string()]).set(busy);
+                self.inner
+                    .tokio_busy
+                    .with_label_values(&[(workers + worker).to_string()])
+                    .set(busy);
             }
             workers += metrics.num_workers();
             tasks += metrics.num_alive_tasks();
@@ -289,7 +342,10 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    fn register<C: prometheus::core::Collector + Clone + 'static>(&self, metric: C) -> prometheus::Result<C> {
+    fn register<C: prometheus::core::Collector + Clone + 'static>(
+        &self,
+        metric: C,
+    ) -> prometheus::Result<C> {
         self.registry.register(Box::new(metric.clone()))?;
         Ok(metric)
     }
@@ -300,14 +356,22 @@ impl Maker<'_> {
         labels: &[&str],
         buckets: &[f64],
     ) -> prometheus::Result<HistogramVec> {
-        self.register(HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels)?)
+        self.register(HistogramVec::new(
+            HistogramOpts::new(name, help).buckets(buckets.to_vec()),
+            labels,
+        )?)
     }
 
     fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
         self.register(IntCounter::new(name, help)?)
     }
 
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
+    fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> prometheus::Result<IntCounterVec> {
         self.register(IntCounterVec::new(Opts::new(name, help), labels)?)
     }
 

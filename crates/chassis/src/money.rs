@@ -72,7 +72,11 @@ impl std::fmt::Display for Money {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let digits = usize::from(self.currency.exponent().unwrap_or(0));
         let unit = 10_i64.pow(u32::try_from(digits).unwrap_or(0));
-        let (sign, amount) = if self.amount < 0 { ("-", self.amount.unsigned_abs()) } else { ("", self.amount.unsigned_abs()) };
+        let (sign, amount) = if self.amount < 0 {
+            ("-", self.amount.unsigned_abs())
+        } else {
+            ("", self.amount.unsigned_abs())
+        };
         let (whole, part) = (amount / unit.unsigned_abs(), amount % unit.unsigned_abs());
         if digits == 0 {
             return write!(formatter, "{sign}{whole} {}", self.currency.code());

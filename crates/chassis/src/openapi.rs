@@ -68,7 +68,10 @@ pub(crate) fn configure(config: &mut web::ServiceConfig, rendered: &Arc<Rendered
 /// The section of `docs/problems.md` whose heading is the slug.
 async fn explain_problem(slug: web::Path<String>) -> Result<HttpResponse, Problem> {
     let heading = format!("## {slug}\n");
-    let section = PROBLEMS.split_once(&heading).map(|(_, rest)| rest.split("\n## ").next().unwrap_or(rest));
+    let section =
+        PROBLEMS.split_once(&heading).map(|(_, rest)| rest.split("\n## ").next().unwrap_or(rest));
     let section = section.ok_or_else(|| Problem::new(problem::NOT_FOUND))?;
-    Ok(HttpResponse::Ok().content_type("text/markdown; charset=utf-8").body(format!("{heading}{section}")))
+    Ok(HttpResponse::Ok()
+        .content_type("text/markdown; charset=utf-8")
+        .body(format!("{heading}{section}")))
 }

@@ -55,7 +55,8 @@ pub async fn promise(
     payload: &impl Serialize,
     now: DateTime<Utc>,
 ) -> QueryResult<()> {
-    let payload = serde_json::to_value(payload).map_err(|error| diesel::result::Error::SerializationError(error.into()))?;
+    let payload = serde_json::to_value(payload)
+        .map_err(|error| diesel::result::Error::SerializationError(error.into()))?;
     diesel::insert_into(outbox::table)
         .values((
             outbox::dedupe_key.eq(dedupe_key),
@@ -107,7 +108,12 @@ impl Relay {
             self.measure().await?;
             return Ok(Progress::Idle);
         };
-        let span = tracing::info_span!("deliver", otel.kind = "consumer", kind = claimed.kind, trace_id = tracing::field::Empty);
+        let span = tracing::info_span!(
+            "deliver",
+            otel.kind = "consumer",
+            kind = claimed.kind,
+            trace_id = tracing::field::Empty
+        );
         trace::continue_trace(&span, claimed.traceparent.as_deref());
         if let Some(trace_id) = span.in_scope(trace::current_trace_id) {
             span.record("trace_id", trace_id);
@@ -166,7 +172,9 @@ impl Relay {
 
     /// Tries again later: after 1 s, 2 s, 4 s … up to five minutes, for ever.
     async fn postpone(&self, id: i64, attempts: i32, error: &anyhow::Error) -> anyhow::Result<()> {
-        let pause = 2_i64.saturating_pow(u32::try_from(attempts - 1).unwrap_or(0)).min(LONGEST_PAUSE_SECONDS);
+        let pause = 2_i64
+            .saturating_pow(u32::try_from(attempts - 1).unwrap_or(0))
+            .min(LONGEST_PAUSE_SECONDS);
         let reason = format!("{error:#}");
         tracing::warn!(cause = reason, attempts, "a delivery failed, next try in {pause} s");
         let mut connection = self.database.get().await?;

@@ -47,7 +47,9 @@ impl<K: DeserializeOwned + Serialize> PageRequest<K> {
         match after.map(decode).transpose() {
             Ok(after) if limit_is_valid => Ok(Self { limit, after }),
             Ok(_) => Err(faults),
-            Err(InvalidCursor) => Err(faults.error("after", "is not a cursor that this list gave out")),
+            Err(InvalidCursor) => {
+                Err(faults.error("after", "is not a cursor that this list gave out"))
+            }
         }
     }
 

@@ -29,8 +29,11 @@ impl ProblemType {
 }
 
 /// The body is not what the documentation describes; `errors` lists every fault.
-pub const INVALID_REQUEST: ProblemType =
-    ProblemType::new("invalid-request", StatusCode::UNPROCESSABLE_ENTITY, "The request is not valid");
+pub const INVALID_REQUEST: ProblemType = ProblemType::new(
+    "invalid-request",
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "The request is not valid",
+);
 /// The body is not JSON at all, or a header or parameter cannot be read.
 pub const MALFORMED_REQUEST: ProblemType =
     ProblemType::new("malformed-request", StatusCode::BAD_REQUEST, "The request cannot be read");
@@ -38,10 +41,14 @@ pub const MALFORMED_REQUEST: ProblemType =
 pub const NO_SUCH_ROUTE: ProblemType =
     ProblemType::new("no-such-route", StatusCode::NOT_FOUND, "There is nothing at this path");
 /// The path is right, the thing it names is not there (or not visible to the caller).
-pub const NOT_FOUND: ProblemType = ProblemType::new("not-found", StatusCode::NOT_FOUND, "There is no such thing");
+pub const NOT_FOUND: ProblemType =
+    ProblemType::new("not-found", StatusCode::NOT_FOUND, "There is no such thing");
 /// The path does not take this method; `Allow` lists the ones it takes.
-pub const METHOD_NOT_ALLOWED: ProblemType =
-    ProblemType::new("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "This path does not take this method");
+pub const METHOD_NOT_ALLOWED: ProblemType = ProblemType::new(
+    "method-not-allowed",
+    StatusCode::METHOD_NOT_ALLOWED,
+    "This path does not take this method",
+);
 /// The body's `Content-Type` is not one that the route reads.
 pub const UNSUPPORTED_MEDIA_TYPE: ProblemType = ProblemType::new(
     "unsupported-media-type",
@@ -67,11 +74,17 @@ pub const OVERLOADED: ProblemType =
 pub const TIMEOUT: ProblemType =
     ProblemType::new("timeout", StatusCode::SERVICE_UNAVAILABLE, "The request took too long");
 /// Something that the service needs does not answer.
-pub const UNAVAILABLE: ProblemType =
-    ProblemType::new("unavailable", StatusCode::SERVICE_UNAVAILABLE, "The service cannot answer at the moment");
+pub const UNAVAILABLE: ProblemType = ProblemType::new(
+    "unavailable",
+    StatusCode::SERVICE_UNAVAILABLE,
+    "The service cannot answer at the moment",
+);
 /// A defect of ours. The log has the cause under the same trace id.
-pub const INTERNAL: ProblemType =
-    ProblemType::new("internal", StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side");
+pub const INTERNAL: ProblemType = ProblemType::new(
+    "internal",
+    StatusCode::INTERNAL_SERVER_ERROR,
+    "Something went wrong on our side",
+);
 
 /// What the client reads: an RFC 9457 problem document.
 #[derive(Debug, Serialize, ToSchema)]
@@ -126,7 +139,14 @@ pub struct Problem {
 impl Problem {
     /// A problem of this kind, with nothing particular to say.
     pub fn new(kind: ProblemType) -> Self {
-        Self { kind, detail: None, errors: Vec::new(), headers: None, extensions: None, cause: None }
+        Self {
+            kind,
+            detail: None,
+            errors: Vec::new(),
+            headers: None,
+            extensions: None,
+            cause: None,
+        }
     }
 
     /// A defect of ours: the client learns nothing, the log learns `cause`.
@@ -225,14 +245,18 @@ mod tests {
 
     #[test]
     fn a_server_error_tells_the_client_nothing_and_the_log_everything() {
-        let problem = Problem::new(UNAVAILABLE).detail("10.0.0.7:5432 refused").caused_by(anyhow::anyhow!("refused"));
+        let problem = Problem::new(UNAVAILABLE)
+            .detail("10.0.0.7:5432 refused")
+            .caused_by(anyhow::anyhow!("refused"));
         assert_eq!(problem.document().detail, None);
         assert_eq!(problem.cause().unwrap().to_string(), "refused");
     }
 
     #[test]
     fn a_client_error_lists_every_fault() {
-        let problem = Problem::new(INVALID_REQUEST).error("/email", "not an address").error("/password", "too short");
+        let problem = Problem::new(INVALID_REQUEST)
+            .error("/email", "not an address")
+            .error("/password", "too short");
         let document = serde_json::to_value(problem.document()).unwrap();
         assert_eq!(document["errors"][1]["pointer"], "/password");
         assert_eq!(document["type"], "/problems/invalid-request");

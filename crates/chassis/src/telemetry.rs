@@ -74,14 +74,18 @@ pub struct OtelEnvironment {
 impl OtelEnvironment {
     /// Reads the process's environment.
     pub fn from_process() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "these names are a standard, not settings of ours")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "these names are a standard, not settings of ours"
+        )]
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         Self {
             endpoint: variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
                 .or_else(|| variable("OTEL_EXPORTER_OTLP_ENDPOINT")),
             sampler: variable("OTEL_TRACES_SAMPLER"),
             sampler_argument: variable("OTEL_TRACES_SAMPLER_ARG"),
-            disabled: variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"))
+            disabled: variable("OTEL_SDK_DISABLED")
+                .is_some_and(|value| value.eq_ignore_ascii_case("true"))
                 || variable("OTEL_TRACES_EXPORTER").is_some_and(|value| value == "none"),
         }
     }
@@ -108,12 +112,22 @@ impl OtelEnvironment {
 }
 
 /// Starts logging and tracing for the whole process; call it once, inside the runtime.
-pub fn init(service: &'static str, settings: &Settings, otel: &OtelEnvironment) -> Result<Telemetry, TelemetryError> {
+pub fn init(
+    service: &'static str,
+    settings: &Settings,
+    otel: &OtelEnvironment,
+) -> Result<Telemetry, TelemetryError> {
     let provider = tracer_provider(service, otel)?;
     // The exporter's own HTTP/2 client must not be traced, or it exports spans about exporting spans.
-    let traced = EnvFilter::try_new("info,h2=off,hyper=off,hyper_util=off,tonic=off,tower=off,opentelemetry=off")?;
-    let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer(service)).with_location(false)
-        .with_threads(false).with_target(false).with_filter(traced);
+    let traced = EnvFilter::try_new(
+        "info,h2=off,hyper=off,hyper_util=off,tonic=off,tower=off,opentelemetry=off",
+    )?;
+    let traces = tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer(service))
+        .with_location(false)
+        .with_threads(false)
+        .with_target(false)
+        .with_filter(traced);
 
     let pretty = match settings.format {
         LogFormat::Pretty => true,
@@ -134,7 +148,10 @@ pub fn init(service: &'static str, settings: &Settings, otel: &OtelEnvironment) 
     Ok(Telemetry { provider })
 }
 
-fn tracer_provider(service: &'static str, otel: &OtelEnvironment) -> Result<SdkTracerProvider, TelemetryError> {
+fn tracer_provider(
+    service: &'static str,
+    otel: &OtelEnvironment,
+) -> Result<SdkTracerProvider, TelemetryError> {
     // `OTEL_RESOURCE_ATTRIBUTES` is read by the builder's own detectors.
     let resource = Resource::builder()
         .with_service_name(service)
@@ -146,7 +163,10 @@ fn tracer_provider(service: &'static str, otel: &OtelEnvironment) -> Result<SdkT
         .build();
     if !otel.exports() {
         // Trace ids are still made, for logs and problem documents; nothing is recorded.
-        return Ok(SdkTracerProvider::builder().with_sampler(Sampler::AlwaysOff).with_resource(resource).build());
+        return Ok(SdkTracerProvider::builder()
+            .with_sampler(Sampler::AlwaysOff)
+            .with_resource(resource)
+            .build());
     }
     let exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().build()?;
     Ok(SdkTracerProvider::builder()

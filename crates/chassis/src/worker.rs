@@ -68,7 +68,11 @@ impl Worker {
                     failures = failures.saturating_add(1);
                     let pause = self.pause_after(failures);
                     span.in_scope(|| {
-                        tracing::warn!(cause = format!("{error:#}"), "{} failed, next try in {pause:?}", self.name);
+                        tracing::warn!(
+                            cause = format!("{error:#}"),
+                            "{} failed, next try in {pause:?}",
+                            self.name
+                        );
                     });
                     pause
                 }

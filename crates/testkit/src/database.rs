@@ -20,7 +20,9 @@ impl TestDatabase {
     pub async fn create(template: Option<&str>) -> Self {
         let name = format!("test_{}", uuid::Uuid::new_v4().simple());
         // FILE_COPY is the faster strategy where nothing is synchronised to disk, as here.
-        let from = template.map(|template| format!("TEMPLATE {template} STRATEGY FILE_COPY")).unwrap_or_default();
+        let from = template
+            .map(|template| format!("TEMPLATE {template} STRATEGY FILE_COPY"))
+            .unwrap_or_default();
         execute(&format!("CREATE DATABASE {name} {from}")).await;
         Self { url: url_of(&name), name }
     }
@@ -46,7 +48,8 @@ pub(crate) async fn template(what: &str, build: impl AsyncFnOnce(String)) -> Str
     let name = format!("template_{}_{fingerprint}", what.replace('-', "_"));
     let admin = connect(&stack::postgres_url()).await;
     admin.execute("SELECT pg_advisory_lock(7421)", &[]).await.unwrap();
-    let known = admin.query("SELECT 1 FROM pg_database WHERE datname = $1", &[&name]).await.unwrap();
+    let known =
+        admin.query("SELECT 1 FROM pg_database WHERE datname = $1", &[&name]).await.unwrap();
     if known.is_empty() {
         let unfinished = TestDatabase::create(None).await;
         build(unfinished.url.clone()).await;
@@ -64,10 +67,12 @@ async fn clear_away() {
     }
     DONE.get_or_init(async || {
         let admin = connect(&stack::postgres_url()).await;
-        let ours = "SELECT datname FROM pg_database WHERE datname ~ '^(test|template)_' ORDER BY oid";
+        let ours =
+            "SELECT datname FROM pg_database WHERE datname ~ '^(test|template)_' ORDER BY oid";
         let rows = admin.query(ours, &[]).await.unwrap();
         let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-        let (templates, tests): (Vec<_>, Vec<_>) = names.iter().partition(|name| name.starts_with("template_"));
+        let (templates, tests): (Vec<_>, Vec<_>) =
+            names.iter().partition(|name| name.starts_with("template_"));
         let old_templates = templates.len().saturating_sub(MAX_TEMPLATES);
         for name in tests.into_iter().chain(templates.into_iter().take(old_templates)) {
             execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await;

@@ -13,7 +13,10 @@ pub fn assert_openapi_is_current(generated: OpenApi, committed: &str) {
         return;
     }
     let on_disk = std::fs::read_to_string(committed).unwrap_or_default();
-    assert!(*generated == on_disk, "{committed} is out of date: run scripts/openapi and review the difference");
+    assert!(
+        *generated == on_disk,
+        "{committed} is out of date: run scripts/openapi and review the difference"
+    );
 }
 
 /// Every operation of the document reaches a handler: none is answered as an unknown path or a wrong method.
@@ -26,7 +29,9 @@ pub async fn assert_operations_are_routed(service: &Running, document: &OpenApi)
             let answer = service.http.request(&method.to_uppercase(), &path).send().await.unwrap();
             let status = answer.status();
             let body = answer.text().await.unwrap();
-            let unrouted = status == 405 || body.contains("no-such-route") || body.contains("Unrecognized request URL");
+            let unrouted = status == 405
+                || body.contains("no-such-route")
+                || body.contains("Unrecognized request URL");
             assert!(!unrouted, "{method} {path} is documented but not routed: {status} {body}");
             operations += 1;
         }
@@ -36,7 +41,8 @@ pub async fn assert_operations_are_routed(service: &Running, document: &OpenApi)
 
 /// `/openapi.json` and `/docs/` are served, and the page refers to nothing outside the service.
 pub async fn assert_documentation_is_served(service: &Running) {
-    let document: serde_json::Value = service.http.get("/openapi.json").send().await.unwrap().json().await.unwrap();
+    let document: serde_json::Value =
+        service.http.get("/openapi.json").send().await.unwrap().json().await.unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
     let page = service.http.get("/docs/").send().await.unwrap();
     assert_eq!(page.status(), 200);

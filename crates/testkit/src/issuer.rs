@@ -7,12 +7,12 @@ use chassis::identity::Claims;
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use uuid::Uuid;
-use wiremock::matchers::any;
+use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 const KEY_ID: &str = "test-key";
 
-/// Signs tokens, and publishes the key that proves it.
+/// Signs tokens, publishes the key that proves it, and grants services their own.
 pub struct Issuer {
     key: EncodingKey,
     server: MockServer,
@@ -21,15 +21,28 @@ pub struct Issuer {
 impl Issuer {
     /// An issuer with a new key.
     pub async fn start() -> Self {
-        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
+        let document =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
+                .unwrap();
         let key = EncodingKey::from_ec_der(document.as_ref());
         let mut jwk = Jwk::from_encoding_key(&key, Algorithm::ES256).unwrap();
         jwk.common.key_id = Some(KEY_ID.to_owned());
         jwk.common.public_key_use = Some(PublicKeyUse::Signature);
         let server = MockServer::start().await;
         let published = ResponseTemplate::new(200).set_body_json(JwkSet { keys: vec![jwk] });
-        Mock::given(any()).respond_with(published).mount(&server).await;
-        Self { key, server }
+        Mock::given(method("GET")).respond_with(published).mount(&server).await;
+        let issuer = Self { key, server };
+        // As services ask for their own tokens; which service asks does not matter to a test.
+        let token = issuer.service("orders", "reservations:write");
+        let answer =
+            serde_json::json!({"access_token": token, "token_type": "Bearer", "expires_in": 600});
+        let granted = ResponseTemplate::new(200).set_body_json(answer);
+        Mock::given(method("POST"))
+            .and(path("/v1/tokens"))
+            .respond_with(granted)
+            .mount(&issuer.server)
+            .await;
+        issuer
     }
 
     /// What the tokens' `iss` is: the setting `identity.issuer`.
@@ -49,7 +62,12 @@ impl Issuer {
 
     /// A token for an administrator.
     pub fn admin(&self) -> String {
-        self.sign(&self.claims(&Uuid::new_v4().to_string(), Some(Uuid::new_v4()), &["customer", "admin"], ""))
+        self.sign(&self.claims(
+            &Uuid::new_v4().to_string(),
+            Some(Uuid::new_v4()),
+            &["customer", "admin"],
+            "",
+        ))
     }
 
     /// A token for the service `name`.

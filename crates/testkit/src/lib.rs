@@ -3,8 +3,15 @@
 //! [`start`] runs a service as its `main` would, on free ports, against a fresh database that is cloned from a
 //! template in milliseconds. Nothing is mocked but the services on the other side, and nothing sleeps:
 //! [`eventually`] waits for a condition.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up should fail loudly")]
-#![expect(clippy::missing_panics_doc, reason = "everything here panics when a test cannot be set up")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot be set up should fail loudly"
+)]
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "everything here panics when a test cannot be set up"
+)]
 
 mod database;
 mod documentation;
@@ -15,7 +22,9 @@ mod stack;
 use std::time::{Duration, Instant};
 
 pub use database::TestDatabase;
-pub use documentation::{assert_documentation_is_served, assert_openapi_is_current, assert_operations_are_routed};
+pub use documentation::{
+    assert_documentation_is_served, assert_openapi_is_current, assert_operations_are_routed,
+};
 pub use issuer::Issuer;
 pub use service::{Http, Running, start};
 pub use stack::{postgres_url, redis_url};

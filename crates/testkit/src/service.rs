@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{database, eventually, stack, TestDatabase};
+use crate::{TestDatabase, database, eventually, stack};
 
 /// A running service and the way to it.
 pub struct Running {
@@ -94,6 +94,10 @@ where
         ("http.management", "127.0.0.1:0"),
         ("http.workers", "1"),
         ("database.pool_size", "8"),
+        // Patient: a machine that runs many tests at once is slow, and that is not what they are about.
+        ("database.connect_timeout_ms", "10000"),
+        ("database.wait_timeout_ms", "10000"),
+        ("http.request_timeout_ms", "30000"),
         ("database.url", &database_url),
     ];
     if description.defaults.contains("[cache]") {
@@ -101,9 +105,9 @@ where
     }
     settings.extend(overrides);
     let prefix = config::variable_prefix(description.name);
-    let environment = settings
-        .into_iter()
-        .map(|(key, value)| (format!("{prefix}__{}", key.replace('.', "__").to_uppercase()), value.to_owned()));
+    let environment = settings.into_iter().map(|(key, value)| {
+        (format!("{prefix}__{}", key.replace('.', "__").to_uppercase()), value.to_owned())
+    });
     let loaded = config::load::<S>(description.name, description.defaults, None, environment)
         .unwrap_or_else(|error| panic!("{error}"));
     let listeners = Listeners::bind(loaded.settings.http()).unwrap();
@@ -125,7 +129,11 @@ where
         database,
     };
     eventually("the service is ready", async || {
-        assert!(!running.task.as_ref().unwrap().is_finished(), "{} ended during its start", description.name);
+        assert!(
+            !running.task.as_ref().unwrap().is_finished(),
+            "{} ended during its start",
+            description.name
+        );
         health.is_started()
     })
     .await;
@@ -181,7 +189,10 @@ pub struct Http {
 impl Http {
     /// A client of `base`.
     pub fn new(base: &str) -> Self {
-        Self { client: reqwest::Client::builder().no_proxy().build().unwrap(), base: base.to_owned() }
+        Self {
+            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            base: base.to_owned(),
+        }
     }
 
     /// `GET path`.

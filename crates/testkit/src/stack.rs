@@ -34,7 +34,8 @@ fn servers() -> &'static Servers {
     static SERVERS: OnceLock<Servers> = OnceLock::new();
     SERVERS.get_or_init(|| {
         #[expect(clippy::disallowed_methods, reason = "tests have no configuration")]
-        let given = (std::env::var("BACKBONE_TEST_POSTGRES_URL"), std::env::var("BACKBONE_TEST_REDIS_URL"));
+        let given =
+            (std::env::var("BACKBONE_TEST_POSTGRES_URL"), std::env::var("BACKBONE_TEST_REDIS_URL"));
         if let (Ok(postgres_url), Ok(redis_url)) = given {
             return Servers { postgres_url, redis_url, private: None };
         }
@@ -49,8 +50,9 @@ fn start_private() -> Servers {
         let folder = root.join(number.to_string());
         std::fs::create_dir_all(&folder).expect("the folder for temporary files can be written to");
         let Ok(lock) = Lock::acquire(&folder) else { continue };
-        let postgres = Postgres::start(PostgresOptions { data_dir: folder.join("postgres"), durable: false })
-            .unwrap_or_else(|error| panic!("{error}"));
+        let postgres =
+            Postgres::start(PostgresOptions { data_dir: folder.join("postgres"), durable: false })
+                .unwrap_or_else(|error| panic!("{error}"));
         let redis = Redis::start(RedisOptions { data_dir: folder.join("redis") })
             .unwrap_or_else(|error| panic!("{error}"));
         let (postgres_url, redis_url) = (postgres.url(), redis.url());

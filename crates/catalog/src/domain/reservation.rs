@@ -89,7 +89,9 @@ impl ReservationState {
 
     /// Reads what [`Self::as_str`] wrote.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Held, Self::Committed, Self::Released, Self::Expired].into_iter().find(|state| state.as_str() == text)
+        [Self::Held, Self::Committed, Self::Released, Self::Expired]
+            .into_iter()
+            .find(|state| state.as_str() == text)
     }
 }
 
@@ -159,7 +161,10 @@ mod tests {
     fn every_fault_is_named() {
         let book = BookId::generate();
         let faults = Lines::parse(vec![line(book, 0), line(book, 1001)]).unwrap_err().0;
-        assert_eq!(faults.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [Some(0), Some(1), Some(1)]);
+        assert_eq!(
+            faults.iter().map(|(index, _)| *index).collect::<Vec<_>>(),
+            [Some(0), Some(1), Some(1)]
+        );
         assert!(Lines::parse(vec![]).is_err());
     }
 

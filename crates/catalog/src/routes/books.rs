@@ -1,6 +1,8 @@
 //! Reading the catalogue.
 
-use actix_web::http::header::{CACHE_CONTROL, ETAG, EntityTag, Header as _, IF_NONE_MATCH, IfNoneMatch};
+use actix_web::http::header::{
+    CACHE_CONTROL, ETAG, EntityTag, Header as _, IF_NONE_MATCH, IfNoneMatch,
+};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chassis::Problem;
 use chassis::page::{Page, PageRequest};
@@ -38,7 +40,10 @@ pub struct ListQuery {
     (status = 200, description = "A page of books", body = Page<Book>),
     (status = 422, description = "A parameter is not valid", body = ProblemDocument),
 ))]
-pub async fn list(state: web::Data<State>, query: web::Query<ListQuery>) -> Result<web::Json<Page<Book>>, Problem> {
+pub async fn list(
+    state: web::Data<State>,
+    query: web::Query<ListQuery>,
+) -> Result<web::Json<Page<Book>>, Problem> {
     let ListQuery { q, ids, limit, after } = query.into_inner();
     let page = match (ids, q) {
         (Some(ids), _) => by_ids(&state, &ids).await?,
@@ -58,7 +63,11 @@ async fn by_ids(state: &State, ids: &str) -> Result<Page<Book>, Problem> {
     Ok(Page { data, next: None })
 }
 
-async fn by_title(state: &State, limit: Option<i64>, after: Option<&str>) -> Result<Page<Book>, Problem> {
+async fn by_title(
+    state: &State,
+    limit: Option<i64>,
+    after: Option<&str>,
+) -> Result<Page<Book>, Problem> {
     let request = PageRequest::<(String, BookId)>::parse(limit, after)?;
     let mut connection = state.database.get().await?;
     let rows = books::list(&mut connection, request.after.as_ref(), request.fetch()).await;
@@ -66,9 +75,16 @@ async fn by_title(state: &State, limit: Option<i64>, after: Option<&str>) -> Res
     Ok(request.page(rows, |book| (book.title.clone(), book.id)))
 }
 
-async fn by_words(state: &State, words: &str, limit: Option<i64>, after: Option<&str>) -> Result<Page<Book>, Problem> {
+async fn by_words(
+    state: &State,
+    words: &str,
+    limit: Option<i64>,
+    after: Option<&str>,
+) -> Result<Page<Book>, Problem> {
     if words.chars().count() > 200 {
-        return Err(Problem::new(problem::INVALID_REQUEST).error("q", "must have at most 200 characters"));
+        return Err(
+            Problem::new(problem::INVALID_REQUEST).error("q", "must have at most 200 characters")
+        );
     }
     let request = PageRequest::<(f32, BookId)>::parse(limit, after)?;
     let mut connection = state.database.get().await?;
@@ -88,11 +104,16 @@ pub async fn read(
     id: web::Path<BookId>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let book = cached::find_book(&state, *id).await?.ok_or_else(|| Problem::new(problem::NOT_FOUND))?;
+    let book =
+        cached::find_book(&state, *id).await?.ok_or_else(|| Problem::new(problem::NOT_FOUND))?;
     let tag = EntityTag::new_strong(format!("v{}", book.version));
-    let mut response = if is_current(&request, &tag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let mut response =
+        if is_current(&request, &tag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response.insert_header((ETAG, tag.to_string()));
-    response.insert_header((CACHE_CONTROL, format!("public, max-age={}", state.settings.books.cache_seconds)));
+    response.insert_header((
+        CACHE_CONTROL,
+        format!("public, max-age={}", state.settings.books.cache_seconds),
+    ));
     Ok(if is_current(&request, &tag) { response.finish() } else { response.json(book) })
 }
 
@@ -113,7 +134,10 @@ fn is_current(request: &HttpRequest, tag: &EntityTag) -> bool {
     (status = 200, description = "The stock", body = Stock),
     (status = 404, description = "There is no such book", body = ProblemDocument),
 ))]
-pub async fn stock(state: web::Data<State>, id: web::Path<BookId>) -> Result<web::Json<Stock>, Problem> {
+pub async fn stock(
+    state: web::Data<State>,
+    id: web::Path<BookId>,
+) -> Result<web::Json<Stock>, Problem> {
     let mut connection = state.database.get().await?;
     let stock = books::find_stock(&mut connection, *id).await?;
     stock.map(web::Json).ok_or_else(|| Problem::new(problem::NOT_FOUND))

@@ -44,7 +44,8 @@ pub async fn reserve(
     service.require(SCOPE)?;
     let lines = Lines::parse(new.lines)?;
     let lifetime = TimeDelta::seconds(state.settings.reservations.lifetime_seconds.into());
-    let reservation = reserve::hold(&state.database, &state.clock, *order_id, &lines, lifetime).await?;
+    let reservation =
+        reserve::hold(&state.database, &state.clock, *order_id, &lines, lifetime).await?;
     Ok(web::Json(reservation))
 }
 

@@ -14,7 +14,8 @@ use crate::domain::{Book, BookId, Stock};
 
 /// One book.
 pub async fn find(connection: &mut Connection, id: BookId) -> QueryResult<Option<Book>> {
-    let row = books::table.find(id.0).select(BookRow::as_select()).first(connection).await.optional()?;
+    let row =
+        books::table.find(id.0).select(BookRow::as_select()).first(connection).await.optional()?;
     row.map(TryInto::try_into).transpose()
 }
 
@@ -43,7 +44,8 @@ pub async fn list(
             .filter(books::title.ge(title))
             .filter(books::title.gt(title).or(books::id.gt(id.0)));
     }
-    let rows: Vec<BookRow> = query.order((books::title, books::id)).limit(limit).load(connection).await?;
+    let rows: Vec<BookRow> =
+        query.order((books::title, books::id)).limit(limit).load(connection).await?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
@@ -175,8 +177,9 @@ impl TryFrom<BookRow> for Book {
 
     /// Fails only if somebody wrote a currency into the table that ISO 4217 does not know.
     fn try_from(row: BookRow) -> QueryResult<Self> {
-        let currency = Currency::from_code(&row.price_currency)
-            .ok_or_else(|| diesel::result::Error::DeserializationError("unknown currency".into()))?;
+        let currency = Currency::from_code(&row.price_currency).ok_or_else(|| {
+            diesel::result::Error::DeserializationError("unknown currency".into())
+        })?;
         Ok(Self {
             id: BookId(row.id),
             slug: row.slug,

@@ -61,22 +61,33 @@ async fn complete(
     row: Option<(String, DateTime<Utc>)>,
 ) -> QueryResult<Option<Reservation>> {
     let Some((state, expires_at)) = row else { return Ok(None) };
-    let state = ReservationState::parse(&state)
-        .ok_or_else(|| diesel::result::Error::DeserializationError("unknown reservation state".into()))?;
+    let state = ReservationState::parse(&state).ok_or_else(|| {
+        diesel::result::Error::DeserializationError("unknown reservation state".into())
+    })?;
     let lines: Vec<(Uuid, i32)> = reservation_lines::table
         .filter(reservation_lines::order_id.eq(order_id))
         .order(reservation_lines::book_id)
         .select((reservation_lines::book_id, reservation_lines::quantity))
         .load(connection)
         .await?;
-    let lines = lines.into_iter().map(|(book_id, quantity)| Line { book_id: BookId(book_id), quantity }).collect();
+    let lines = lines
+        .into_iter()
+        .map(|(book_id, quantity)| Line { book_id: BookId(book_id), quantity })
+        .collect();
     Ok(Some(Reservation { order_id, state, expires_at, lines }))
 }
 
 /// The order of a held reservation that has expired, its row locked; other replicas' rows are passed over.
-pub async fn lock_expired(connection: &mut Connection, now: DateTime<Utc>) -> QueryResult<Option<Uuid>> {
+pub async fn lock_expired(
+    connection: &mut Connection,
+    now: DateTime<Utc>,
+) -> QueryResult<Option<Uuid>> {
     reservations::table
-        .filter(reservations::state.eq(ReservationState::Held.as_str()).and(reservations::expires_at.le(now)))
+        .filter(
+            reservations::state
+                .eq(ReservationState::Held.as_str())
+                .and(reservations::expires_at.le(now)),
+        )
         .order(reservations::expires_at)
         .select(reservations::order_id)
         .for_update()
@@ -87,7 +98,11 @@ pub async fn lock_expired(connection: &mut Connection, now: DateTime<Utc>) -> Qu
 }
 
 /// Writes the lines of a new reservation.
-pub async fn insert_lines(connection: &mut Connection, order_id: Uuid, lines: &[Line]) -> QueryResult<()> {
+pub async fn insert_lines(
+    connection: &mut Connection,
+    order_id: Uuid,
+    lines: &[Line],
+) -> QueryResult<()> {
     let rows: Vec<_> = lines
         .iter()
         .map(|line| {
@@ -107,7 +122,10 @@ pub async fn hold(connection: &mut Connection, line: Line) -> QueryResult<Option
     let row = stock::table.filter(stock::book_id.eq(line.book_id.0));
     // Claim first: the condition and the change are one statement, so two buyers cannot both see the last copy.
     let moved = diesel::update(row.filter(stock::available.ge(line.quantity)))
-        .set((stock::available.eq(stock::available - line.quantity), stock::reserved.eq(stock::reserved + line.quantity)))
+        .set((
+            stock::available.eq(stock::available - line.quantity),
+            stock::reserved.eq(stock::reserved + line.quantity),
+        ))
         .execute(connection)
         .await?;
     if moved == 1 {
@@ -120,7 +138,10 @@ pub async fn hold(connection: &mut Connection, line: Line) -> QueryResult<Option
 /// Moves copies from reserved to sold.
 pub async fn sell(connection: &mut Connection, line: Line) -> QueryResult<()> {
     diesel::update(stock::table.find(line.book_id.0))
-        .set((stock::reserved.eq(stock::reserved - line.quantity), stock::sold.eq(stock::sold + line.quantity)))
+        .set((
+            stock::reserved.eq(stock::reserved - line.quantity),
+            stock::sold.eq(stock::sold + line.quantity),
+        ))
         .execute(connection)
         .await?;
     Ok(())
@@ -129,7 +150,10 @@ pub async fn sell(connection: &mut Connection, line: Line) -> QueryResult<()> {
 /// Moves copies from reserved back to available.
 pub async fn give_back(connection: &mut Connection, line: Line) -> QueryResult<()> {
     diesel::update(stock::table.find(line.book_id.0))
-        .set((stock::reserved.eq(stock::reserved - line.quantity), stock::available.eq(stock::available + line.quantity)))
+        .set((
+            stock::reserved.eq(stock::reserved - line.quantity),
+            stock::available.eq(stock::available + line.quantity),
+        ))
         .execute(connection)
         .await?;
     Ok(())

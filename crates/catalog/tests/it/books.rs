@@ -26,13 +26,22 @@ async fn pages_by_title_hold_every_book_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_finds_authors_titles_and_stems_and_pages_without_gaps() {
     let shop = Shop::start().await;
-    for (words, expected) in [("austen pride", "Pride and Prejudice"), ("detecting hound", "The Hound of the Baskervilles")] {
+    for (words, expected) in [
+        ("austen pride", "Pride and Prejudice"),
+        ("detecting hound", "The Hound of the Baskervilles"),
+    ] {
         let page = json(shop.catalog.http.get("/v1/books").query(&[("q", words)])).await;
-        let titles: Vec<_> = page["data"].as_array().unwrap().iter().map(|book| book["title"].as_str().unwrap()).collect();
+        let titles: Vec<_> = page["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|book| book["title"].as_str().unwrap())
+            .collect();
         assert!(titles.contains(&expected), "{words}: {titles:?}");
     }
     let all = json(shop.catalog.http.get("/v1/books?q=love&limit=100")).await;
-    let all: Vec<_> = all["data"].as_array().unwrap().iter().map(|book| book["id"].clone()).collect();
+    let all: Vec<_> =
+        all["data"].as_array().unwrap().iter().map(|book| book["id"].clone()).collect();
     let (mut paged, mut after) = (Vec::new(), String::new());
     loop {
         let page = json(shop.catalog.http.get(&format!("/v1/books?q=love&limit=7{after}"))).await;
@@ -48,8 +57,11 @@ async fn a_search_finds_authors_titles_and_stems_and_pages_without_gaps() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_a_person_can_type_into_a_search_is_an_error() {
     let shop = Shop::start().await;
-    for words in ["", "   ", "'", "\"", "-", "a & | !", "((", "white -whale", "日本", "\\", "%", "or or or"] {
-        let answer = shop.catalog.http.get("/v1/books").query(&[("q", words)]).send().await.unwrap();
+    for words in
+        ["", "   ", "'", "\"", "-", "a & | !", "((", "white -whale", "日本", "\\", "%", "or or or"]
+    {
+        let answer =
+            shop.catalog.http.get("/v1/books").query(&[("q", words)]).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK, "{words}");
     }
     shop.catalog.stop().await;
@@ -62,9 +74,18 @@ async fn the_second_read_comes_from_the_cache_and_says_so() {
     let path = format!("/v1/books/{}", shop.book_id(90).await);
     let first = shop.catalog.http.get(&path).send().await.unwrap();
     let second = shop.catalog.http.get(&path).send().await.unwrap();
-    let timing = |answer: &reqwest::Response| answer.headers()["server-timing"].to_str().unwrap().to_owned();
-    assert!(timing(&first).contains("cache;desc=\"miss\"") && timing(&first).contains("db;"), "{}", timing(&first));
-    assert!(timing(&second).contains("cache;desc=\"hit\"") && !timing(&second).contains("db;"), "{}", timing(&second));
+    let timing =
+        |answer: &reqwest::Response| answer.headers()["server-timing"].to_str().unwrap().to_owned();
+    assert!(
+        timing(&first).contains("cache;desc=\"miss\"") && timing(&first).contains("db;"),
+        "{}",
+        timing(&first)
+    );
+    assert!(
+        timing(&second).contains("cache;desc=\"hit\"") && !timing(&second).contains("db;"),
+        "{}",
+        timing(&second)
+    );
     assert_eq!(first.bytes().await.unwrap(), second.bytes().await.unwrap());
     shop.catalog.stop().await;
 }

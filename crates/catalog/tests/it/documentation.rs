@@ -2,7 +2,10 @@
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_committed_openapi_document_is_the_generated_one() {
-    testkit::assert_openapi_is_current(catalog::app::openapi(), concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json"));
+    testkit::assert_openapi_is_current(
+        catalog::app::openapi(),
+        concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json"),
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,7 +20,8 @@ impl Shop {
     async fn start_with(overrides: &[(&str, &str)]) -> Self {
         let issuer = Issuer::start().await;
         let (name, jwks_url) = (issuer.name(), issuer.jwks_url());
-        let mut all = vec![("identity.issuer", name.as_str()), ("identity.jwks_url", jwks_url.as_str())];
+        let mut all =
+            vec![("identity.issuer", name.as_str()), ("identity.jwks_url", jwks_url.as_str())];
         all.extend(overrides);
         let catalog = testkit::start(catalog::DESCRIPTION, &all, catalog::run).await;
         Self { catalog, issuer }

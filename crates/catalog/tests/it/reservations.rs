@@ -8,7 +8,11 @@ use crate::Shop;
 
 impl Shop {
     async fn reserve(&self, order: Uuid, lines: Value) -> (StatusCode, Value) {
-        let request = self.catalog.http.put(&format!("/v1/reservations/{order}")).json(&json!({"lines": lines}));
+        let request = self
+            .catalog
+            .http
+            .put(&format!("/v1/reservations/{order}"))
+            .json(&json!({"lines": lines}));
         self.as_orders(request).await
     }
 
@@ -66,7 +70,10 @@ async fn one_short_line_refuses_the_whole_order() {
     let (before, (available, ..)) = (shop.stock(&plenty).await, shop.stock(&scarce).await);
     let (status, problem) =
         shop.reserve(Uuid::new_v4(), json!([line(&plenty, 1), line(&scarce, available + 1)])).await;
-    assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("/problems/insufficient-stock")));
+    assert_eq!(
+        (status, &problem["type"]),
+        (StatusCode::CONFLICT, &json!("/problems/insufficient-stock"))
+    );
     let shortage = json!([{"book_id": scarce, "requested": available + 1, "available": available}]);
     assert_eq!(problem["shortages"], shortage);
     assert_eq!(shop.stock(&plenty).await, before);
@@ -135,11 +142,15 @@ async fn a_request_that_arrives_after_it_was_given_up_holds_nothing() {
 async fn bad_lines_are_refused_with_every_fault() {
     let shop = Shop::start().await;
     let book = shop.book_id(0).await;
-    let (status, problem) = shop.reserve(Uuid::new_v4(), json!([line(&book, 0), line(&book, 1)])).await;
+    let (status, problem) =
+        shop.reserve(Uuid::new_v4(), json!([line(&book, 0), line(&book, 1)])).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(problem["errors"].as_array().unwrap().len(), 2);
     let unknown = "book_00000000000070008000000000000000";
-    assert_eq!(shop.reserve(Uuid::new_v4(), json!([line(unknown, 1)])).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(
+        shop.reserve(Uuid::new_v4(), json!([line(unknown, 1)])).await.0,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
     shop.catalog.stop().await;
 }
 

@@ -90,7 +90,9 @@ impl CallError {
     /// Who has to do something about it.
     pub fn blame(&self) -> Blame {
         match &self.cause {
-            Cause::Status { status, .. } if status.is_server_error() || is_busy(*status) => Blame::Theirs,
+            Cause::Status { status, .. } if status.is_server_error() || is_busy(*status) => {
+                Blame::Theirs
+            }
             Cause::Status { .. } => Blame::Ours,
             Cause::AnswerTooLarge | Cause::Unreadable(_) | Cause::CircuitOpen => Blame::Theirs,
             Cause::Unreachable(_) | Cause::TimedOut | Cause::Broken(_) => Blame::Network,
@@ -109,7 +111,9 @@ impl CallError {
         let this_try = match &self.cause {
             Cause::Status { status, .. } => status.is_server_error(),
             Cause::Unreachable(_) | Cause::CircuitOpen => false,
-            Cause::TimedOut | Cause::Broken(_) | Cause::AnswerTooLarge | Cause::Unreadable(_) => true,
+            Cause::TimedOut | Cause::Broken(_) | Cause::AnswerTooLarge | Cause::Unreadable(_) => {
+                true
+            }
         };
         this_try || (self.unknown_before && self.blame() != Blame::Ours)
     }
@@ -168,7 +172,9 @@ impl std::fmt::Display for CallError {
             Cause::TimedOut => write!(formatter, "{peer} did not answer in time"),
             Cause::Broken(reason) => write!(formatter, "the connection to {peer} broke: {reason}"),
             Cause::AnswerTooLarge => write!(formatter, "{peer} answered with more than is read"),
-            Cause::Unreadable(reason) => write!(formatter, "the answer of {peer} cannot be read: {reason}"),
+            Cause::Unreadable(reason) => {
+                write!(formatter, "the answer of {peer} cannot be read: {reason}")
+            }
             Cause::CircuitOpen => write!(formatter, "{peer} failed too often; the circuit is open"),
         }
     }

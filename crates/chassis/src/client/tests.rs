@@ -46,7 +46,10 @@ async fn a_post_with_a_key_is_repeated_with_the_same_key() {
         .up_to_n_times(1)
         .mount(&server)
         .await;
-    Mock::given(header("idempotency-key", "row-7")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    Mock::given(header("idempotency-key", "row-7"))
+        .respond_with(ResponseTemplate::new(200))
+        .mount(&server)
+        .await;
     let answer = client(&server.uri()).post("/").idempotency_key("row-7").send().await.unwrap();
     assert_eq!(answer.status, StatusCode::OK);
 }
@@ -72,7 +75,8 @@ async fn a_timeout_may_have_happened_a_refused_connection_has_not() {
 
 #[tokio::test]
 async fn an_answer_is_read_up_to_a_limit() {
-    let server = server(ResponseTemplate::new(200).set_body_bytes(vec![b'x'; ANSWER_LIMIT + 1])).await;
+    let server =
+        server(ResponseTemplate::new(200).set_body_bytes(vec![b'x'; ANSWER_LIMIT + 1])).await;
     let error = client(&server.uri()).post("/").send().await.unwrap_err();
     assert!(matches!(error.cause(), Cause::AnswerTooLarge));
 }

@@ -56,7 +56,9 @@ impl<'de> Deserialize<'de> for Secret {
 }
 
 /// For settings whose empty default means "not used": `#[serde(deserialize_with = "optional_secret")]`.
-pub fn optional_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+pub fn optional_secret<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Secret>, D::Error> {
     let value = String::deserialize(deserializer)?;
     Ok((!value.is_empty()).then(|| Secret::new(value)))
 }
@@ -68,7 +70,10 @@ mod tests {
     #[test]
     fn printing_masks() {
         assert_eq!(format!("{:?}", Secret::new("hunter2")), "***");
-        assert_eq!(format!("{:?}", Secret::new("redis://:hunter2@cache:6379/0")), "redis://:***@cache:6379/0");
+        assert_eq!(
+            format!("{:?}", Secret::new("redis://:hunter2@cache:6379/0")),
+            "redis://:***@cache:6379/0"
+        );
         assert_eq!(format!("{:?}", Secret::new("https://host/?token=hunter2")), "https://host/");
     }
 }

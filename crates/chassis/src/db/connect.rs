@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::ConnectionError;
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
+use diesel_async::pooled_connection::{
+    AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
+};
 use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 use futures_util::FutureExt as _;
 use tokio_postgres::NoTls;
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{DbError, Settings};
 use super::instrument::Measure;
+use super::{DbError, Settings};
 use crate::metrics::Metrics;
 
 /// The manager from which the pool gets new connections.
@@ -40,10 +42,15 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    pub(super) fn new(service: &str, settings: &Settings, metrics: &Metrics) -> Result<Self, DbError> {
+    pub(super) fn new(
+        service: &str,
+        settings: &Settings,
+        metrics: &Metrics,
+    ) -> Result<Self, DbError> {
         let url = settings.url.expose();
-        let mut config: tokio_postgres::Config =
-            url.parse().map_err(|error| DbError::Setup(format!("setting `database.url`: {error}")))?;
+        let mut config: tokio_postgres::Config = url
+            .parse()
+            .map_err(|error| DbError::Setup(format!("setting `database.url`: {error}")))?;
         config
             .application_name(service)
             .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
@@ -66,7 +73,8 @@ impl Connector {
     pub(super) async fn connect(&self) -> Result<AsyncPgConnection, ConnectionError> {
         let failed = |error: tokio_postgres::Error| {
             // tokio-postgres' own message is "error connecting to server"; the reason is in its source.
-            let reason = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            let reason =
+                std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
             ConnectionError::BadConnection(format!("{error}: {reason}"))
         };
         let mut connection = match &self.tls {

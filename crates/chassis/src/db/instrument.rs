@@ -48,7 +48,8 @@ impl Instrumentation for Measure {
                 let Some(running) = self.running.take() else { return };
                 let took = running.started.elapsed();
                 // A missing row is an answer.
-                let failed = error.is_some_and(|error| !matches!(error, diesel::result::Error::NotFound));
+                let failed =
+                    error.is_some_and(|error| !matches!(error, diesel::result::Error::NotFound));
                 if failed {
                     running.span.record("otel.status_code", "ERROR");
                 }

@@ -17,7 +17,10 @@ impl Database {
     ///
     /// Replicas that start together take turns at an advisory lock; all but the first find nothing to do.
     /// The lock belongs to the session, so it is gone when this process is killed in between.
-    pub async fn migrate(&self, sources: impl IntoIterator<Item = EmbeddedMigrations>) -> anyhow::Result<()> {
+    pub async fn migrate(
+        &self,
+        sources: impl IntoIterator<Item = EmbeddedMigrations>,
+    ) -> anyhow::Result<()> {
         // No pooled connection: migrations may take longer than any request should.
         let mut settings = self.settings.clone();
         settings.statement_timeout_ms = 0;
@@ -27,7 +30,8 @@ impl Database {
         // Diesel's harness is synchronous: it blocks this task's thread, which the runtime is told about.
         let mut harness = AsyncMigrationHarness::new(connection);
         for source in sources {
-            let applied = harness.run_pending_migrations(source).map_err(|error| anyhow::anyhow!(error))?;
+            let applied =
+                harness.run_pending_migrations(source).map_err(|error| anyhow::anyhow!(error))?;
             for version in applied {
                 tracing::info!(%version, "migration applied");
             }

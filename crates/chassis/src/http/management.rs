@@ -11,7 +11,11 @@ use crate::health::Health;
 use crate::metrics::Metrics;
 
 /// The server on `listener`; one thread is enough for probes and scrapes.
-pub(super) fn server(listener: TcpListener, metrics: Metrics, health: Health) -> Result<Server, RunError> {
+pub(super) fn server(
+    listener: TcpListener,
+    metrics: Metrics,
+    health: Health,
+) -> Result<Server, RunError> {
     let server = HttpServer::new(move || {
         App::new()
             .app_data(web::Data::new(metrics.clone()))
@@ -35,7 +39,9 @@ async fn readyz(health: web::Data<Health>) -> HttpResponse {
 }
 
 async fn render(metrics: web::Data<Metrics>) -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(metrics.render())
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(metrics.render())
 }
 
 fn status(good: bool) -> StatusCode {

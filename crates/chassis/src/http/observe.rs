@@ -65,10 +65,14 @@ pub(super) async fn observe(
     };
     let span = root_span(&request, &seen);
     // No clone of the request may exist from here on: the router needs it for itself.
-    let answer = AssertUnwindSafe(timing::scope(next.call(request))).catch_unwind().instrument(span.clone()).await;
+    let answer = AssertUnwindSafe(timing::scope(next.call(request)))
+        .catch_unwind()
+        .instrument(span.clone())
+        .await;
     let took = started.elapsed();
     let _entered = span.enter();
-    let (answer, timings) = answer.unwrap_or_else(|panic| (Err(panicked(&*panic).into()), timing::Timings::default()));
+    let (answer, timings) =
+        answer.unwrap_or_else(|panic| (Err(panicked(&*panic).into()), timing::Timings::default()));
     let answer = match answer {
         Ok(answer) => {
             let (request, response) = answer.map_into_boxed_body().into_parts();
@@ -121,10 +125,21 @@ impl Seen {
         let problem = response.error().and_then(|error| error.as_error::<Problem>());
         let cause = problem.and_then(Problem::cause).map(|cause| format!("{cause:#}"));
         if status.is_server_error() {
-            let cause = cause.or_else(|| response.error().map(ToString::to_string)).unwrap_or_default();
-            tracing::error!(status = status.as_u16(), duration_ms, cause, "{method} {route} failed");
+            let cause =
+                cause.or_else(|| response.error().map(ToString::to_string)).unwrap_or_default();
+            tracing::error!(
+                status = status.as_u16(),
+                duration_ms,
+                cause,
+                "{method} {route} failed"
+            );
         } else if let Some(cause) = cause {
-            tracing::info!(status = status.as_u16(), duration_ms, cause, "{method} {route} was refused");
+            tracing::info!(
+                status = status.as_u16(),
+                duration_ms,
+                cause,
+                "{method} {route} was refused"
+            );
         } else {
             tracing::info!(status = status.as_u16(), duration_ms, "{method} {route} answered");
         }
@@ -184,7 +199,12 @@ fn with_problem_body(response: HttpResponse, shared: &Shared) -> HttpResponse {
 }
 
 /// Headers of every answer: the request's id, what it spent its time on, and the browser's safety belts.
-fn finish_headers(headers: &mut HeaderMap, request_id: &str, timings: &timing::Timings, took: Duration) {
+fn finish_headers(
+    headers: &mut HeaderMap,
+    request_id: &str,
+    timings: &timing::Timings,
+    took: Duration,
+) {
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert(X_REQUEST_ID, value);
     }
@@ -213,7 +233,8 @@ fn finish_headers(headers: &mut HeaderMap, request_id: &str, timings: &timing::T
 fn request_id(headers: &HeaderMap) -> String {
     let given = headers.get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
     let is_plain = |id: &&str| {
-        (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        (1..=64).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
     };
     given.filter(is_plain).map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned)
 }

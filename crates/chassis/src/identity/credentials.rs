@@ -47,7 +47,11 @@ struct TokenAnswer {
 
 impl ClientCredentials {
     /// Nothing is asked for yet.
-    pub fn new(settings: &CredentialsSettings, metrics: &Metrics, clock: Clock) -> Result<Self, ClientSetupError> {
+    pub fn new(
+        settings: &CredentialsSettings,
+        metrics: &Metrics,
+        clock: Clock,
+    ) -> Result<Self, ClientSetupError> {
         let client = Client::new("auth", &settings.issuer, metrics)?;
         Ok(Self { client, settings: Arc::new(settings.clone()), clock, current: Arc::default() })
     }
@@ -65,8 +69,12 @@ impl ClientCredentials {
             .append_pair("scope", &self.settings.scope)
             .finish();
         let call = self.client.post("/v1/tokens").form(form);
-        let answer = call.basic(&self.settings.client_id, self.settings.client_secret.expose()).send().await?;
-        let answer: TokenAnswer = answer.json().map_err(|error| CallError::unreadable("auth", error))?;
+        let answer = call
+            .basic(&self.settings.client_id, self.settings.client_secret.expose())
+            .send()
+            .await?;
+        let answer: TokenAnswer =
+            answer.json().map_err(|error| CallError::unreadable("auth", error))?;
         let token = Secret::new(answer.access_token);
         let renew_at = now + TimeDelta::seconds(answer.expires_in) * 4 / 5;
         *current = Some(Current { token: token.clone(), renew_at });

@@ -70,8 +70,14 @@ impl Keys {
     }
 
     /// The key named `kid`, fetching the set when it is missing, old, or does not have it.
-    pub(super) async fn find(&self, kid: &str, now: DateTime<Utc>) -> Result<Option<Key>, KeysUnavailable> {
-        if let Some(answer) = self.cached.read().await.as_ref().and_then(|cached| cached.answer(kid, now)) {
+    pub(super) async fn find(
+        &self,
+        kid: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Key>, KeysUnavailable> {
+        if let Some(answer) =
+            self.cached.read().await.as_ref().and_then(|cached| cached.answer(kid, now))
+        {
             return Ok(answer);
         }
         // One task fetches; the others wait for the lock and find its result.
@@ -82,12 +88,16 @@ impl Keys {
         match (self.source)().await {
             Ok(set) => {
                 let keys = set.keys.iter().filter_map(usable).collect();
-                let cached = slot.insert(Cached { keys, fetched: now, next_try: now + BETWEEN_REFETCHES });
+                let cached =
+                    slot.insert(Cached { keys, fetched: now, next_try: now + BETWEEN_REFETCHES });
                 Ok(cached.find(kid))
             }
             Err(error) => match slot.as_mut() {
                 Some(cached) => {
-                    tracing::warn!(cause = format!("{error:#}"), "the issuer's keys could not be refreshed");
+                    tracing::warn!(
+                        cause = format!("{error:#}"),
+                        "the issuer's keys could not be refreshed"
+                    );
                     cached.next_try = now + AFTER_FAILURE;
                     Ok(cached.find(kid))
                 }
@@ -123,4 +133,3 @@ fn usable(jwk: &Jwk) -> Option<(String, Key)> {
     let key = DecodingKey::from_jwk(jwk).ok()?;
     Some((jwk.common.key_id.clone()?, Key { key, algorithm }))
 }
-

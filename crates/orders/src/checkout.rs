@@ -1,0 +1,129 @@
+//! Checkout: how a wish to buy becomes a paid order, exactly once, whatever fails on the way.
+//!
+//! Claims first, calls second. Between two calls to other services stands a transaction that writes down what is
+//! known; every call carries a key that is made from the order's row. So at any moment the process may die, and
+//! whoever reads the row next, here or in another replica, knows which call comes next and makes *the same* call again.
+//!
+//! | step | what | where it is written |
+//! |---|---|---|
+//! | 1 | claim: customer, key, lines, prices, total | `created` |
+//! | 2 | catalog: hold the stock | `payment_pending`, or `rejected` |
+//! | 3 | gateway: make the PaymentIntent; no money moves | `confirming`, with its identifier |
+//! | 4 | gateway: confirm it; *money moves here* | `paid`, `declined`, `requires_action`, or `payment_unknown` |
+//! | 5 | outbox: sell or give back the stock, send the receipt | |
+//!
+//! A timeout is not a failure: after one, the order is `payment_unknown`, and the gateway is asked what happened.
+//! (B. Leach, "Implementing Stripe-like idempotency keys in Postgres", 2017.)
+
+use chassis::client::CallError;
+use chassis::db::DbError;
+use diesel_async::AsyncConnection as _;
+
+use crate::app::State;
+use crate::clients::catalog::Hold;
+use crate::clients::gateway::Confirmation;
+use crate::domain::{Cause, Fact, IntentStatus, Order, OrderId, OrderState};
+use crate::store::orders;
+use crate::transition;
+
+/// Why an order could not be taken further now. It stays where it is; the resume worker tries again.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckoutError {
+    /// Another service failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DbError),
+    /// The order is gone: a defect, because nothing deletes orders.
+    #[error("there is no such order")]
+    Gone,
+}
+
+/// The straight way has four steps; one that went wrong in the middle asks once more. A gateway that fails every
+/// confirmation and then says that it was never asked would otherwise keep us here for ever.
+const MOST_STEPS: usize = 8;
+
+/// Takes an order as far as it goes now: to its end, or to where it has to wait.
+pub async fn advance(state: &State, id: OrderId, cause: Cause) -> Result<Order, CheckoutError> {
+    let mut order = load(state, id).await?;
+    for _ in 0..MOST_STEPS {
+        let Some(fact) = next_fact(state, &order).await? else { return Ok(order) };
+        let before = order.state;
+        order = apply(state, id, (&fact, cause)).await?;
+        if order.state == before || order.state == OrderState::RequiresAction {
+            // Nothing new came of it: waiting, not asking again at once, is what helps now.
+            return Ok(order);
+        }
+    }
+    Ok(order)
+}
+
+/// Finds out the next thing about an order, by the one call that its state asks for.
+async fn next_fact(state: &State, order: &Order) -> Result<Option<Fact>, CheckoutError> {
+    let given_up = state.clock.now() >= order.deadline_at;
+    let intent_id = order.intent_id.as_deref().unwrap_or_default();
+    Ok(match order.state {
+        OrderState::Created | OrderState::PaymentPending if given_up => Some(Fact::GivenUp),
+        OrderState::Created => Some(match state.catalog.hold(order.id, &order.lines).await? {
+            Hold::Held => Fact::StockHeld,
+            Hold::Refused(shortages) => Fact::StockRefused(shortages),
+        }),
+        OrderState::PaymentPending => {
+            Some(Fact::IntentCreated(state.gateway.create_intent(order).await?.id))
+        }
+        OrderState::Confirming if !given_up => Some(confirm(state, order, intent_id).await),
+        // Past the deadline nothing is cancelled here before it is cancelled there: there it may be paid already.
+        OrderState::Confirming | OrderState::PaymentUnknown | OrderState::RequiresAction
+            if given_up =>
+        {
+            Some(Fact::IntentSeen(state.gateway.cancel(order.id, intent_id).await?))
+        }
+        OrderState::Confirming | OrderState::PaymentUnknown | OrderState::RequiresAction => {
+            Some(Fact::IntentSeen(state.gateway.retrieve(intent_id).await?))
+        }
+        OrderState::Paid | OrderState::Declined | OrderState::Rejected | OrderState::Expired => {
+            None
+        }
+    })
+}
+
+/// Asks for the money. There is no error: whatever happens is something that became known, if only that we do not know.
+async fn confirm(state: &State, order: &Order, intent_id: &str) -> Fact {
+    match state.gateway.confirm(order, intent_id).await {
+        Ok(Confirmation::Outcome(intent)) if intent.status == IntentStatus::Processing => {
+            Fact::OutcomeUnknown
+        }
+        Ok(Confirmation::Outcome(intent)) => Fact::IntentSeen(intent),
+        Ok(Confirmation::Refused(code)) => Fact::MethodRefused(code),
+        Err(error) => {
+            tracing::warn!(order_id = %order.id, cause = %error, "whether the money was taken is not known");
+            Fact::OutcomeUnknown
+        }
+    }
+}
+
+/// Writes a fact down, with everything that follows from it.
+pub async fn apply(
+    state: &State,
+    id: OrderId,
+    (fact, cause): (&Fact, Cause),
+) -> Result<Order, CheckoutError> {
+    let mut connection = state.database.get().await?;
+    let now = state.clock.now();
+    let order = connection
+        .transaction(async |tx| {
+            transition::apply(tx, id, (fact, cause), &state.counters, now).await
+        })
+        .await
+        .map_err(DbError::from)?;
+    if order.state.is_final() {
+        state.outbox_wake.notify_one();
+    }
+    Ok(order)
+}
+
+async fn load(state: &State, id: OrderId) -> Result<Order, CheckoutError> {
+    let mut connection = state.database.get().await?;
+    orders::find(&mut connection, id).await.map_err(DbError::from)?.ok_or(CheckoutError::Gone)
+}

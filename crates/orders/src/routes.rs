@@ -1,0 +1,5 @@
+//! HTTP in, HTTP out.
+
+pub mod orders;
+mod problems;
+pub mod webhooks;

@@ -1,0 +1,10 @@
+//! SQL: free functions that take a connection; the caller owns the transaction.
+
+pub mod inbox;
+pub mod orders;
+mod schema;
+
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+
+/// The schema of orders.
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
