@@ -238,7 +238,7 @@ fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, String>
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--config" => {
-                options.file = Some(arguments.next().ok_or("--config needs a file")?.into())
+                options.file = Some(arguments.next().ok_or("--config needs a file")?.into());
             }
             "--check-config" => options.check = true,
             "--stop-with-parent" => options.stop_with_parent = true,

@@ -5,21 +5,16 @@
 //!
 //! There is no global registry: a service's [`Metrics`] is made in [`crate::boot`] and passed to what measures.
 
+mod families;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::process_collector::ProcessCollector;
-use prometheus::{
-    Encoder as _, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
-    IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
-};
+use prometheus::{Encoder as _, IntGauge, Opts, Registry, TextEncoder};
 use tokio::runtime::Handle;
 
-/// The buckets that the HTTP conventions prescribe, in seconds.
-const HTTP_BUCKETS: &[f64] =
-    &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
-/// The buckets that the database conventions prescribe, in seconds.
-const DATABASE_BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
+use families::{Background, Database, Http, Maker, Runtime};
 
 type ScrapeHook = Box<dyn Fn(&Metrics) + Send + Sync>;
 
@@ -33,26 +28,10 @@ struct Inner {
     registry: Registry,
     hooks: Mutex<Vec<ScrapeHook>>,
     runtimes: Mutex<Vec<Handle>>,
-    server_duration: HistogramVec,
-    server_active: IntGauge,
-    server_shed: IntCounter,
-    client_duration: HistogramVec,
-    database_duration: HistogramVec,
-    pool_connections: IntGaugeVec,
-    pool_max: IntGauge,
-    pool_pending: IntGauge,
-    pool_wait: HistogramVec,
-    pool_timeouts: IntCounter,
-    cache: IntCounterVec,
-    outbox_sent: IntCounterVec,
-    outbox_pending: IntGauge,
-    outbox_lag: Gauge,
-    worker_runs: IntCounterVec,
-    dependency_up: IntGaugeVec,
-    tokio_workers: IntGauge,
-    tokio_tasks: IntGauge,
-    tokio_queue: IntGauge,
-    tokio_busy: GaugeVec,
+    http: Http,
+    database: Database,
+    background: Background,
+    runtime: Runtime,
 }
 
 /// Why the metrics could not be set up: two of one name, or an invalid name. A defect that the first start finds.
@@ -74,92 +53,10 @@ impl Metrics {
         registry.register(Box::new(build_info))?;
         let make = Maker { registry: &registry };
         let inner = Inner {
-            server_duration: make.histogram(
-                (
-                    "http_server_request_duration_seconds",
-                    "How long requests took, by route pattern.",
-                ),
-                &["http_request_method", "http_route", "http_response_status_code"],
-                HTTP_BUCKETS,
-            )?,
-            server_active: make
-                .gauge("http_server_active_requests", "Requests being answered now.")?,
-            server_shed: make.counter(
-                "http_server_shed_requests_total",
-                "Requests refused because too many ran.",
-            )?,
-            client_duration: make.histogram(
-                (
-                    "http_client_request_duration_seconds",
-                    "How long calls to other services took, one try each.",
-                ),
-                &["peer", "http_request_method", "outcome"],
-                HTTP_BUCKETS,
-            )?,
-            database_duration: make.histogram(
-                ("db_client_operation_duration_seconds", "How long SQL statements took."),
-                &["db_operation_name", "outcome"],
-                DATABASE_BUCKETS,
-            )?,
-            pool_connections: make.gauges(
-                "db_client_connection_count",
-                "Connections of the database pool.",
-                &["db_client_connection_state"],
-            )?,
-            pool_max: make
-                .gauge("db_client_connection_max", "The most connections the pool may open.")?,
-            pool_pending: make.gauge(
-                "db_client_connection_pending_requests",
-                "Tasks waiting for a connection.",
-            )?,
-            pool_wait: make.histogram(
-                (
-                    "db_client_connection_wait_time_seconds",
-                    "How long tasks waited for a connection.",
-                ),
-                &["outcome"],
-                DATABASE_BUCKETS,
-            )?,
-            pool_timeouts: make.counter(
-                "db_client_connection_timeouts_total",
-                "Waits for a connection given up.",
-            )?,
-            cache: make.counters(
-                "cache_requests_total",
-                "Cache look-ups by their outcome.",
-                &["cache", "outcome"],
-            )?,
-            outbox_sent: make.counters(
-                "outbox_deliveries_total",
-                "Outbox rows handed on.",
-                &["kind", "outcome"],
-            )?,
-            outbox_pending: make.gauge("outbox_pending", "Outbox rows not yet delivered.")?,
-            outbox_lag: make.float(
-                "outbox_lag_seconds",
-                "The age of the oldest outbox row not yet delivered.",
-            )?,
-            worker_runs: make.counters(
-                "worker_steps_total",
-                "Steps of background workers.",
-                &["worker", "outcome"],
-            )?,
-            dependency_up: make.gauges(
-                "dependency_up",
-                "Whether a dependency answered last time.",
-                &["dependency"],
-            )?,
-            tokio_workers: make.gauge("tokio_workers", "Threads that run asynchronous tasks.")?,
-            tokio_tasks: make.gauge("tokio_alive_tasks", "Asynchronous tasks that exist now.")?,
-            tokio_queue: make.gauge(
-                "tokio_global_queue_depth",
-                "Tasks waiting in the runtimes' shared queues.",
-            )?,
-            tokio_busy: make.floats(
-                "tokio_worker_busy_seconds_total",
-                "Time spent running tasks.",
-                &["worker"],
-            )?,
+            http: Http::new(&make)?,
+            database: Database::new(&make)?,
+            background: Background::new(&make)?,
+            runtime: Runtime::new(&make)?,
             hooks: Mutex::default(),
             runtimes: Mutex::default(),
             registry: registry.clone(),
@@ -199,22 +96,24 @@ impl Metrics {
 
     /// A request that was answered.
     pub(crate) fn observe_request(&self, method: &str, route: &str, status: u16, took: Duration) {
-        let labels = [method, route, status_text(status)];
-        self.inner.server_duration.with_label_values(&labels).observe(took.as_secs_f64());
+        let status = status.to_string();
+        let labels = [method, route, status.as_str()];
+        self.inner.http.server_duration.with_label_values(&labels).observe(took.as_secs_f64());
     }
 
     /// Counts a request as active until the guard is dropped, whatever happens to it.
     pub(crate) fn active_request(&self) -> ActiveGuard {
-        ActiveGuard::new(&self.inner.server_active)
+        ActiveGuard::new(&self.inner.http.server_active)
     }
 
     pub(crate) fn count_shed(&self) {
-        self.inner.server_shed.inc();
+        self.inner.http.server_shed.inc();
     }
 
     /// One try of a call to `peer`.
     pub(crate) fn observe_call(&self, peer: &str, method: &str, outcome: &str, took: Duration) {
         self.inner
+            .http
             .client_duration
             .with_label_values(&[peer, method, outcome])
             .observe(took.as_secs_f64());
@@ -223,44 +122,48 @@ impl Metrics {
     /// One SQL statement; `operation` is its first word.
     pub(crate) fn observe_statement(&self, operation: &str, succeeded: bool, took: Duration) {
         let labels = [operation, outcome(succeeded)];
-        self.inner.database_duration.with_label_values(&labels).observe(took.as_secs_f64());
+        self.inner.database.duration.with_label_values(&labels).observe(took.as_secs_f64());
     }
 
     pub(crate) fn observe_pool_wait(&self, succeeded: bool, took: Duration) {
-        self.inner.pool_wait.with_label_values(&[outcome(succeeded)]).observe(took.as_secs_f64());
+        self.inner
+            .database
+            .wait
+            .with_label_values(&[outcome(succeeded)])
+            .observe(took.as_secs_f64());
         if !succeeded {
-            self.inner.pool_timeouts.inc();
+            self.inner.database.timeouts.inc();
         }
     }
 
     pub(crate) fn set_pool(&self, used: usize, idle: usize, max: usize, pending: usize) {
         let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
-        self.inner.pool_connections.with_label_values(&["used"]).set(gauge(used));
-        self.inner.pool_connections.with_label_values(&["idle"]).set(gauge(idle));
-        self.inner.pool_max.set(gauge(max));
-        self.inner.pool_pending.set(gauge(pending));
+        self.inner.database.connections.with_label_values(&["used"]).set(gauge(used));
+        self.inner.database.connections.with_label_values(&["idle"]).set(gauge(idle));
+        self.inner.database.max.set(gauge(max));
+        self.inner.database.pending.set(gauge(pending));
     }
 
     /// A look-up in `cache`: `hit`, `miss`, or `error` (which the caller saw as a miss).
     pub(crate) fn count_cache(&self, cache: &str, outcome: &str) {
-        self.inner.cache.with_label_values(&[cache, outcome]).inc();
+        self.inner.background.cache.with_label_values(&[cache, outcome]).inc();
     }
 
     pub(crate) fn count_delivery(&self, kind: &str, succeeded: bool) {
-        self.inner.outbox_sent.with_label_values(&[kind, outcome(succeeded)]).inc();
+        self.inner.background.outbox_sent.with_label_values(&[kind, outcome(succeeded)]).inc();
     }
 
     pub(crate) fn set_outbox(&self, pending: i64, oldest: Duration) {
-        self.inner.outbox_pending.set(pending);
-        self.inner.outbox_lag.set(oldest.as_secs_f64());
+        self.inner.background.outbox_pending.set(pending);
+        self.inner.background.outbox_lag.set(oldest.as_secs_f64());
     }
 
     pub(crate) fn count_step(&self, worker: &str, outcome: &str) {
-        self.inner.worker_runs.with_label_values(&[worker, outcome]).inc();
+        self.inner.background.worker_steps.with_label_values(&[worker, outcome]).inc();
     }
 
     pub(crate) fn set_dependency_up(&self, name: &str, up: bool) {
-        self.inner.dependency_up.with_label_values(&[name]).set(i64::from(up));
+        self.inner.background.dependency_up.with_label_values(&[name]).set(i64::from(up));
     }
 
     fn read_runtimes(&self) {
@@ -270,7 +173,8 @@ impl Metrics {
             for worker in 0..metrics.num_workers() {
                 let busy = metrics.worker_total_busy_duration(worker).as_secs_f64();
                 self.inner
-                    .tokio_busy
+                    .runtime
+                    .busy
                     .with_label_values(&[(workers + worker).to_string()])
                     .set(busy);
             }
@@ -279,9 +183,9 @@ impl Metrics {
             queue += metrics.global_queue_depth();
         }
         let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
-        self.inner.tokio_workers.set(gauge(workers));
-        self.inner.tokio_tasks.set(gauge(tasks));
-        self.inner.tokio_queue.set(gauge(queue));
+        self.inner.runtime.workers.set(gauge(workers));
+        self.inner.runtime.tasks.set(gauge(tasks));
+        self.inner.runtime.queue.set(gauge(queue));
     }
 }
 
@@ -303,91 +207,4 @@ impl Drop for ActiveGuard {
 
 fn outcome(succeeded: bool) -> &'static str {
     if succeeded { "success" } else { "error" }
-}
-
-/// Statuses as text without an allocation for the ones that happen.
-fn status_text(status: u16) -> &'static str {
-    match status {
-        200 => "200",
-        201 => "201",
-        202 => "202",
-        204 => "204",
-        304 => "304",
-        400 => "400",
-        401 => "401",
-        402 => "402",
-        403 => "403",
-        404 => "404",
-        405 => "405",
-        409 => "409",
-        413 => "413",
-        415 => "415",
-        422 => "422",
-        429 => "429",
-        500 => "500",
-        502 => "502",
-        503 => "503",
-        504 => "504",
-        1..=199 => "1xx",
-        200..=299 => "2xx",
-        300..=399 => "3xx",
-        400..=499 => "4xx",
-        _ => "5xx",
-    }
-}
-
-/// Makes a metric and registers it.
-struct Maker<'a> {
-    registry: &'a Registry,
-}
-
-impl Maker<'_> {
-    fn register<C: prometheus::core::Collector + Clone + 'static>(
-        &self,
-        metric: C,
-    ) -> prometheus::Result<C> {
-        self.registry.register(Box::new(metric.clone()))?;
-        Ok(metric)
-    }
-
-    fn histogram(
-        &self,
-        (name, help): (&str, &str),
-        labels: &[&str],
-        buckets: &[f64],
-    ) -> prometheus::Result<HistogramVec> {
-        self.register(HistogramVec::new(
-            HistogramOpts::new(name, help).buckets(buckets.to_vec()),
-            labels,
-        )?)
-    }
-
-    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
-        self.register(IntCounter::new(name, help)?)
-    }
-
-    fn counters(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> prometheus::Result<IntCounterVec> {
-        self.register(IntCounterVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
-        self.register(IntGauge::new(name, help)?)
-    }
-
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
-        self.register(IntGaugeVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn float(&self, name: &str, help: &str) -> prometheus::Result<Gauge> {
-        self.register(Gauge::new(name, help)?)
-    }
-
-    fn floats(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<GaugeVec> {
-        self.register(GaugeVec::new(Opts::new(name, help), labels)?)
-    }
 }

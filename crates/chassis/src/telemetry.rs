@@ -119,7 +119,7 @@ pub fn init(
 ) -> Result<Telemetry, TelemetryError> {
     let provider = tracer_provider(service, otel)?;
     // The exporter's own HTTP/2 client must not be traced, or it exports spans about exporting spans.
-    let traced = EnvFilter::try_new(
+    let exported = EnvFilter::try_new(
         "info,h2=off,hyper=off,hyper_util=off,tonic=off,tower=off,opentelemetry=off",
     )?;
     let traces = tracing_opentelemetry::layer()
@@ -127,7 +127,7 @@ pub fn init(
         .with_location(false)
         .with_threads(false)
         .with_target(false)
-        .with_filter(traced);
+        .with_filter(exported);
 
     let pretty = match settings.format {
         LogFormat::Pretty => true,

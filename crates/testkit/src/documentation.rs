@@ -25,7 +25,7 @@ pub async fn assert_operations_are_routed(service: &Running, document: &OpenApi)
     let mut operations = 0;
     for (path, item) in document["paths"].as_object().unwrap() {
         for method in item.as_object().unwrap().keys().filter(|key| *key != "parameters") {
-            let path = path.replace('{', "").replace('}', "");
+            let path = path.replace(['{', '}'], "");
             let answer = service.http.request(&method.to_uppercase(), &path).send().await.unwrap();
             let status = answer.status();
             let body = answer.text().await.unwrap();

@@ -1,4 +1,9 @@
 //! The catalog, from the outside: a real service, a real PostgreSQL, a real Redis.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets something else should fail loudly"
+)]
 
 mod books;
 mod documentation;

@@ -91,12 +91,16 @@ async fn a_hundred_parallel_buyers_get_what_there_is_and_no_more() {
         shop.reserve(Uuid::new_v4(), lines.map(|book| line(book, 1)).to_vec().into())
     });
     let answers = futures_util::future::join_all(buyers).await;
-    let held = answers.iter().filter(|(status, _)| *status == StatusCode::OK).count();
-    let refused = answers.iter().filter(|(status, _)| *status == StatusCode::CONFLICT).count();
+    let count = |wanted: StatusCode| {
+        let matching = answers.iter().filter(|(status, _)| *status == wanted).count();
+        i64::try_from(matching).unwrap()
+    };
+    let held = count(StatusCode::OK);
+    let refused = count(StatusCode::CONFLICT);
     assert_eq!(held + refused, 100, "{answers:?}");
     let (first_after, second_after) = (shop.stock(&first).await, shop.stock(&second).await);
     assert_eq!(first_after.0 + first_after.1, available);
-    assert_eq!((first_after.1, second_after.1), (held as i64, held as i64));
+    assert_eq!((first_after.1, second_after.1), (held, held));
     assert!(first_after.0 == 0 || second_after.0 == 0 || held == 100);
     shop.catalog.stop().await;
 }

@@ -3,6 +3,9 @@
 use wiremock::matchers::{any, header, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use reqwest::StatusCode;
+
+use super::call::ANSWER_LIMIT;
 use super::*;
 
 fn client(base_url: &str) -> Client {

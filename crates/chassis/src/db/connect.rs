@@ -59,13 +59,12 @@ impl Connector {
                 "-c statement_timeout={0} -c lock_timeout={0} -c idle_in_transaction_session_timeout=30000",
                 settings.statement_timeout_ms
             ));
-        let tls = match config.get_ssl_mode() {
-            SslMode::Require => Some(verified_tls()?),
+        let tls = if config.get_ssl_mode() == SslMode::Require {
+            Some(verified_tls()?)
+        } else {
             // `prefer` would fall back to plain text for anyone who can drop a packet: it promises nothing.
-            _ => {
-                config.ssl_mode(SslMode::Disable);
-                None
-            }
+            config.ssl_mode(SslMode::Disable);
+            None
         };
         Ok(Self { config, tls, metrics: metrics.clone() })
     }

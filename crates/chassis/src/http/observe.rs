@@ -191,11 +191,11 @@ fn with_problem_body(response: HttpResponse, shared: &Shared) -> HttpResponse {
         status if status.is_server_error() => problem::INTERNAL,
         _ => problem::MALFORMED_REQUEST,
     };
-    let mut shaped = shared.error(kind);
+    let mut ours = shared.error(kind);
     if let Some(allow) = response.headers().get(header::ALLOW) {
-        shaped.headers_mut().insert(header::ALLOW, allow.clone());
+        ours.headers_mut().insert(header::ALLOW, allow.clone());
     }
-    shaped
+    ours
 }
 
 /// Headers of every answer: the request's id, what it spent its time on, and the browser's safety belts.

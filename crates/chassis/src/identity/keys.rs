@@ -75,15 +75,13 @@ impl Keys {
         kid: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<Key>, KeysUnavailable> {
-        if let Some(answer) =
-            self.cached.read().await.as_ref().and_then(|cached| cached.answer(kid, now))
-        {
-            return Ok(answer);
+        if let Known::Answer(key) = known(self.cached.read().await.as_ref(), kid, now) {
+            return Ok(key);
         }
         // One task fetches; the others wait for the lock and find its result.
         let mut slot = self.cached.write().await;
-        if let Some(answer) = slot.as_ref().and_then(|cached| cached.answer(kid, now)) {
-            return Ok(answer);
+        if let Known::Answer(key) = known(slot.as_ref(), kid, now) {
+            return Ok(key);
         }
         match (self.source)().await {
             Ok(set) => {
@@ -107,14 +105,22 @@ impl Keys {
     }
 }
 
-impl Cached {
-    /// The answer without asking the issuer, or `None` when it has to be asked.
-    fn answer(&self, kid: &str, now: DateTime<Utc>) -> Option<Option<Key>> {
-        let found = self.find(kid);
-        let is_fresh = now < self.fetched + LIFETIME && found.is_some();
-        (is_fresh || now < self.next_try).then_some(found)
-    }
+/// What the cached set says about a key id.
+enum Known {
+    /// This, and there is no need to ask the issuer.
+    Answer(Option<Key>),
+    /// Nothing reliable.
+    AskIssuer,
+}
 
+fn known(cached: Option<&Cached>, kid: &str, now: DateTime<Utc>) -> Known {
+    let Some(cached) = cached else { return Known::AskIssuer };
+    let found = cached.find(kid);
+    let is_fresh = now < cached.fetched + LIFETIME && found.is_some();
+    if is_fresh || now < cached.next_try { Known::Answer(found) } else { Known::AskIssuer }
+}
+
+impl Cached {
     fn find(&self, kid: &str) -> Option<Key> {
         self.keys.iter().find(|(id, _)| id == kid).map(|(_, key)| key.clone())
     }

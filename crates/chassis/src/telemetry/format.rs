@@ -50,7 +50,10 @@ where
             }
             line.end()
         })();
-        written.map_err(|_: serde_json::Error| fmt::Error)?;
+        // `fmt::Error` has no room for a reason.
+        if written.is_err_and(|_: serde_json::Error| true) {
+            return Err(fmt::Error);
+        }
         writeln!(writer, "{}", String::from_utf8_lossy(&buffer))
     }
 }

@@ -138,7 +138,7 @@ async fn finish(state: &web::Data<State>, id: OrderId) -> Result<Order, Problem>
         Ok(Ok(Ok(order))) => return Ok(order),
         // The order exists; what failed is retried beside this request, so the customer learns where it stands.
         Ok(Ok(Err(error))) => {
-            tracing::warn!(order_id = %id, cause = %error, "the order has to wait")
+            tracing::warn!(order_id = %id, cause = %error, "the order has to wait");
         }
         Ok(Err(error)) => tracing::error!(order_id = %id, cause = %error, "the checkout panicked"),
         Err(_elapsed) => {}
@@ -216,6 +216,7 @@ fn idempotency_key(request: &HttpRequest) -> Result<String, Problem> {
         .ok_or_else(problems::key_missing)
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes the context by reference")]
 fn is_payment_method(value: &str, _: &()) -> garde::Result {
     let is_name = |rest: &str| {
         (1..=64).contains(&rest.len())

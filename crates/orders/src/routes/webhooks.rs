@@ -46,16 +46,15 @@ pub async fn receive(
     check_signature(&state, &request, &body)?;
     let event: Event = serde_json::from_slice(&body)
         .map_err(|error| Problem::new(problem::INVALID_REQUEST).error("", error.to_string()))?;
-    let outcome = match event.kind.starts_with("payment_intent.") {
-        true => {
-            let new =
-                NewEvent { event_id: event.id, kind: event.kind, intent_id: event.data.object.id };
-            let mut connection = state.database.get().await?;
-            inbox::store(&mut connection, &new, state.clock.now()).await?;
-            state.inbox_wake.notify_one();
-            "stored"
-        }
-        false => "ignored",
+    let outcome = if event.kind.starts_with("payment_intent.") {
+        let intent_id = event.data.object.id;
+        let new = NewEvent { event_id: event.id, kind: event.kind, intent_id };
+        let mut connection = state.database.get().await?;
+        inbox::store(&mut connection, &new, state.clock.now()).await?;
+        state.inbox_wake.notify_one();
+        "stored"
+    } else {
+        "ignored"
     };
     state.counters.webhook(outcome);
     Ok(HttpResponse::Ok().json(json!({ "received": true })))

@@ -26,8 +26,8 @@ async fn a_paid_order_is_charged_once_sold_and_receipted_once() {
     );
 
     let history: Vec<Value> = shop.read(&order["id"]).await["history"].as_array().unwrap().clone();
-    let states: Vec<&str> = history.iter().map(|entry| entry["state"].as_str().unwrap()).collect();
-    assert_eq!(states, ["created", "payment_pending", "confirming", "paid"]);
+    let path: Vec<&str> = history.iter().map(|entry| entry["state"].as_str().unwrap()).collect();
+    assert_eq!(path, ["created", "payment_pending", "confirming", "paid"]);
     shop.stop().await;
 }
 

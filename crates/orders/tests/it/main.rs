@@ -1,4 +1,9 @@
 //! Orders, from the outside: with the real catalog and the real stand-in of the payment gateway.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets something else should fail loudly"
+)]
 
 mod checkout;
 mod documentation;
