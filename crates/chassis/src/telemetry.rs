@@ -134,14 +134,12 @@ pub fn init(
         LogFormat::Json => false,
         LogFormat::Auto => std::io::stdout().is_terminal(),
     };
+    let fields = tracing_subscriber::fmt::format::JsonFields::new();
+    let lines = tracing_subscriber::fmt::layer().fmt_fields(fields);
     let logs = if pretty {
-        let format = tracing_subscriber::fmt::format().with_target(true).compact();
-        tracing_subscriber::fmt::layer().event_format(format).boxed()
+        lines.event_format(format::PrettyLine).boxed()
     } else {
-        tracing_subscriber::fmt::layer()
-            .fmt_fields(tracing_subscriber::fmt::format::JsonFields::new())
-            .event_format(format::JsonLine { service })
-            .boxed()
+        lines.event_format(format::JsonLine { service }).boxed()
     };
     let logged = EnvFilter::try_new(&settings.filter)?;
     tracing_subscriber::registry().with(traces).with(logs.with_filter(logged)).try_init()?;

@@ -121,7 +121,8 @@ impl Seen {
     /// One line a request; a server error with its whole chain of causes, once, here.
     fn log(&self, response: &HttpResponse, took: Duration) {
         let (method, route, status) = (self.method, &self.route, response.status());
-        let duration_ms = took.as_secs_f64() * 1000.0;
+        // Tenths of a millisecond: more digits are noise.
+        let duration_ms = (took.as_secs_f64() * 10_000.0).round() / 10.0;
         let problem = response.error().and_then(|error| error.as_error::<Problem>());
         let cause = problem.and_then(Problem::cause).map(|cause| format!("{cause:#}"));
         if status.is_server_error() {

@@ -1,11 +1,11 @@
-//! One JSON object a line, flat, so that `jq 'select(.trace_id == "…")'` and every log store can query it.
+//! Two shapes of a log line. For machines: one JSON object a line, flat, so that `jq 'select(.trace_id == "…")'` and every log store can query it.
 
 use std::fmt;
 
 use serde::ser::SerializeMap as _;
 use serde_json::Value;
 use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::{JsonFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
@@ -55,6 +55,43 @@ where
             return Err(fmt::Error);
         }
         writeln!(writer, "{}", String::from_utf8_lossy(&buffer))
+    }
+}
+
+/// Formats events for a person at a terminal: time, level, message, the event's fields, and the trace.
+pub(super) struct PrettyLine;
+
+impl<S> FormatEvent<S, JsonFields> for PrettyLine
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, JsonFields>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut timestamp = String::new();
+        SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
+        // Of 2026-11-22T18:04:05.123456Z, who watches needs 18:04:05.123.
+        let time = timestamp.get(11..23).unwrap_or(&timestamp);
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let level = *event.metadata().level();
+        let (colour, dim, reset) = match (writer.has_ansi_escapes(), level) {
+            (false, _) => ("", "", ""),
+            (true, Level::ERROR) => ("\x1b[31m", "\x1b[2m", "\x1b[0m"),
+            (true, Level::WARN) => ("\x1b[33m", "\x1b[2m", "\x1b[0m"),
+            (true, _) => ("\x1b[32m", "\x1b[2m", "\x1b[0m"),
+        };
+        write!(writer, "{dim}{time}{reset} {colour}{level:>5}{reset} {}{dim}", fields.message)?;
+        for (name, value) in &fields.others {
+            write!(writer, " {name}={value}")?;
+        }
+        for (name, value) in span_fields(context).iter().filter(|(name, _)| name == "trace_id") {
+            write!(writer, " {name}={}", value.as_str().unwrap_or_default())?;
+        }
+        writeln!(writer, "{reset}")
     }
 }
 
