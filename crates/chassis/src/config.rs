@@ -106,7 +106,7 @@ pub fn load<T: DeserializeOwned>(
     Ok(Loaded { settings, origins })
 }
 
-/// `payments-stub` reads variables that start with `PAYMENTS_STUB__`.
+/// `front-desk` reads variables that start with `FRONT_DESK__`.
 pub fn variable_prefix(service: &str) -> String {
     service.replace('-', "_").to_uppercase()
 }

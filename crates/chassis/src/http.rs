@@ -5,11 +5,12 @@ mod management;
 mod observe;
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, ResponseError as _, web};
 use serde::{Deserialize, Serialize};
@@ -76,31 +77,10 @@ impl Boot {
     /// workers end between two steps.
     pub async fn serve(self, settings: &Settings, assembly: Assembly) -> Result<(), RunError> {
         let Self { name, metrics, health, shutdown, listeners, clock: _ } = self;
+        metrics.watch_runtime();
         let shared = observe::Shared::new(metrics.clone(), assembly.error_shape, settings);
         let document = openapi::render(assembly.openapi);
-        let (routes, body_limit) = (assembly.routes, settings.body_limit);
-        let runtime_metrics = metrics.clone();
-        metrics.watch_runtime();
-        let server = HttpServer::new(move || {
-            runtime_metrics.watch_runtime();
-            let routes = Arc::clone(&routes);
-            App::new()
-                .app_data(web::Data::new(shared.clone()))
-                .configure(|config| json::configure(config, body_limit))
-                .configure(|config| openapi::configure(config, &document))
-                .configure(move |config| routes(config))
-                .default_service(web::to(no_such_route))
-                .wrap(from_fn(limit::limit))
-                // The last one wraps all the others: it sees every answer.
-                .wrap(from_fn(observe::observe))
-        })
-        .workers(settings.workers)
-        .client_request_timeout(Duration::from_millis(settings.header_timeout_ms))
-        .shutdown_timeout(settings.shutdown_timeout_seconds)
-        .disable_signals()
-        .listen(listeners.public)
-        .map_err(RunError::Serve)?
-        .run();
+        let server = public_server(listeners.public, shared, document, assembly.routes, settings)?;
         let management = management::server(listeners.management, metrics.clone(), health.clone())?;
         let (server_handle, management_handle) = (server.handle(), management.handle());
         let (mut server, management) = (tokio::spawn(server), tokio::spawn(management));
@@ -137,6 +117,37 @@ impl Boot {
         tracing::info!("{name} has stopped");
         outcome
     }
+}
+
+/// The server for clients: every worker thread builds the same application around the service's routes.
+fn public_server(
+    listener: TcpListener,
+    shared: observe::Shared,
+    document: Arc<openapi::Rendered>,
+    routes: Routes,
+    settings: &Settings,
+) -> Result<Server, RunError> {
+    let body_limit = settings.body_limit;
+    let server = HttpServer::new(move || {
+        shared.metrics.watch_runtime();
+        let routes = Arc::clone(&routes);
+        App::new()
+            .app_data(web::Data::new(shared.clone()))
+            .configure(|config| json::configure(config, body_limit))
+            .configure(|config| openapi::configure(config, &document))
+            .configure(move |config| routes(config))
+            .default_service(web::to(no_such_route))
+            .wrap(from_fn(limit::limit))
+            // The last one wraps all the others: it sees every answer.
+            .wrap(from_fn(observe::observe))
+    });
+    let server = server
+        .workers(settings.workers)
+        .client_request_timeout(Duration::from_millis(settings.header_timeout_ms))
+        .shutdown_timeout(settings.shutdown_timeout_seconds)
+        .disable_signals()
+        .listen(listener);
+    Ok(server.map_err(RunError::Serve)?.run())
 }
 
 async fn no_such_route(shared: web::Data<observe::Shared>, _: HttpRequest) -> HttpResponse {

@@ -19,7 +19,7 @@ use crate::config::{Secret, optional_secret};
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// The sender: `Backbone Books <shop@example.com>`.
+    /// The sender: `Shop <shop@example.com>`.
     pub from: String,
     /// The folder that mail is written to when no SMTP server is set.
     pub folder: PathBuf,

@@ -46,6 +46,8 @@ $$;
 
 ALTER TABLE books ADD COLUMN search tsvector NOT NULL
     GENERATED ALWAYS AS (books_words(title, original_title, authors, subjects, description)) STORED;
+
+-- Finds the books that hold a word without reading the others.
 CREATE INDEX books_search ON books USING gin (search);
 
 -- Stock stands apart from the book: it changes with every sale, and a change rewrites the whole row.
@@ -75,6 +77,7 @@ CREATE TABLE reservations (
 -- The sweeper asks only for held ones.
 CREATE INDEX reservations_held ON reservations (expires_at) WHERE state = 'held';
 
+-- How many copies of which book a reservation holds.
 CREATE TABLE reservation_lines (
     order_id uuid    NOT NULL REFERENCES reservations (order_id) ON DELETE CASCADE,
     book_id  uuid    NOT NULL REFERENCES books (id),

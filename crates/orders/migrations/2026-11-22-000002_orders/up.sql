@@ -120,4 +120,5 @@ CREATE TABLE gateway_events (
     attempts    integer     NOT NULL DEFAULT 0,
     applied_at  timestamptz
 );
+-- What the worker asks for; applied events are not in it.
 CREATE INDEX gateway_events_due ON gateway_events (due_at) WHERE applied_at IS NULL;
