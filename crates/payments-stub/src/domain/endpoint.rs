@@ -1,0 +1,134 @@
+//! Webhook endpoints: who wants to know what, and the secret that proves where the news comes from.
+
+use chassis::config::Secret;
+use chrono::{DateTime, Utc};
+use url::Url;
+
+use super::event::EventType;
+use super::id::{EndpointId, random_alphanumerics};
+use super::metadata::Metadata;
+use super::refusal::BadParameter;
+
+/// As many as Stripe allows; every event is delivered to each.
+pub const MOST_ENDPOINTS: i64 = 16;
+const LONGEST_URL: usize = 2048;
+
+/// Somebody who wants to know.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Its name.
+    pub id: EndpointId,
+    /// What it wants.
+    pub wish: NewEndpoint,
+    /// What its deliveries are signed with.
+    pub secret: Secret,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// What a client asks for.
+#[derive(Clone, Debug)]
+pub struct NewEndpoint {
+    /// Where deliveries go.
+    pub url: ReceiverUrl,
+    /// Event types, or the single word `*`.
+    pub enabled_events: Vec<String>,
+    /// The client's words about it.
+    pub description: Option<String>,
+    /// The client's notes.
+    pub metadata: Metadata,
+}
+
+impl Endpoint {
+    /// A new one with a new secret.
+    pub fn new(wish: NewEndpoint, now: DateTime<Utc>) -> Self {
+        let secret = format!("whsec_{}{}", random_alphanumerics(), random_alphanumerics());
+        Self { id: EndpointId::generate(), wish, secret: Secret::new(secret), created_at: now }
+    }
+}
+
+/// An address that deliveries may go to.
+///
+/// Private addresses are allowed: the receivers of a stand-in live on the same machine or in the same cluster.
+/// A real gateway must refuse them, or its customers could make it call what only it can reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiverUrl(String);
+
+impl ReceiverUrl {
+    /// Checks an address.
+    pub fn parse(text: &str) -> Result<Self, BadParameter> {
+        let invalid = |message: &str| BadParameter::new("url", message).code("url_invalid");
+        if text.len() > LONGEST_URL {
+            return Err(invalid("The url is too long."));
+        }
+        let Ok(url) = Url::parse(text) else { return Err(invalid("Not a valid URL.")) };
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(invalid("The url must start with http:// or https://."));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(invalid("The url must not contain a user name or a password."));
+        }
+        Ok(Self(url.into()))
+    }
+
+    /// What this service wrote into its own database.
+    pub(crate) fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Checks a list of event types: known ones, or `*` alone.
+pub fn parse_enabled_events(names: &[String]) -> Result<Vec<String>, BadParameter> {
+    const PARAM: &str = "enabled_events";
+    if names.is_empty() {
+        return Err(BadParameter::missing(PARAM));
+    }
+    if names.len() > EventType::ALL.len() {
+        return Err(BadParameter::new(PARAM, "There are more names than event types."));
+    }
+    if names.iter().any(|name| name == "*") {
+        return Ok(vec!["*".to_owned()]);
+    }
+    match names.iter().find(|name| EventType::find(name).is_none()) {
+        Some(_) => Err(BadParameter::new(PARAM, "This gateway knows no such event type.")),
+        None => Ok(names.to_vec()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_http_with_a_host_and_no_credentials() {
+        assert!(ReceiverUrl::parse("http://localhost:8083/v1/webhooks").is_ok());
+        let long = format!("http://a/{}", "a".repeat(LONGEST_URL));
+        for bad in [
+            "",
+            "localhost",
+            "ftp://a/",
+            "file:///etc/passwd",
+            "http://u:p@a/",
+            "http://u@a/",
+            long.as_str(),
+        ] {
+            assert_eq!(ReceiverUrl::parse(bad).unwrap_err().code, Some("url_invalid"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_known_events_can_be_asked_for() {
+        let names = |list: &[&str]| {
+            parse_enabled_events(&list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(names(&["charge.failed", "*"]).unwrap(), ["*"]);
+        assert!(names(&["charge.failed"]).is_ok());
+        assert!(names(&["charge.exploded"]).is_err());
+        assert!(names(&[]).is_err());
+    }
+}

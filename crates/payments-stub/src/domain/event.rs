@@ -1,0 +1,77 @@
+//! Events: what happened, in words that receivers can subscribe to.
+
+use chrono::{DateTime, Utc};
+
+use super::id::RequestId;
+use super::idempotency::IdempotencyKey;
+use super::refusal::BadParameter;
+use super::words::words;
+
+words!(
+    /// What can happen.
+    EventType {
+        /// Somebody wishes to be paid.
+        PaymentIntentCreated = "payment_intent.created",
+        /// The customer has to act.
+        PaymentIntentRequiresAction = "payment_intent.requires_action",
+        /// Paid.
+        PaymentIntentSucceeded = "payment_intent.succeeded",
+        /// An attempt was declined.
+        PaymentIntentPaymentFailed = "payment_intent.payment_failed",
+        /// Given up.
+        PaymentIntentCanceled = "payment_intent.canceled",
+        /// Money was taken.
+        ChargeSucceeded = "charge.succeeded",
+        /// Money was not taken.
+        ChargeFailed = "charge.failed",
+        /// Money was given back, all or part of it.
+        ChargeRefunded = "charge.refunded",
+        /// A refund was made.
+        RefundCreated = "refund.created",
+    }
+);
+
+/// Which request made something happen, and when.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The request.
+    pub request: RequestId,
+    /// Its key, if it had one.
+    pub key: Option<IdempotencyKey>,
+    /// The moment; one for all that a request does.
+    pub at: DateTime<Utc>,
+}
+
+impl EventType {
+    /// The types that a filter means: a name, or a group such as `payment_intent.*`.
+    pub fn matching(param: &str, filter: &str) -> Result<Vec<Self>, BadParameter> {
+        let prefix =
+            filter.strip_suffix('*').filter(|prefix| prefix.ends_with('.') || prefix.is_empty());
+        let matches = |kind: &&Self| match prefix {
+            Some(prefix) => kind.as_str().starts_with(prefix),
+            None => kind.as_str() == filter,
+        };
+        let found: Vec<_> = Self::ALL.iter().filter(matches).copied().collect();
+        if found.is_empty() {
+            return Err(BadParameter::new(param, "This gateway knows no such event type."));
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_all_of_its_types() {
+        assert_eq!(EventType::matching("type", "charge.*").unwrap().len(), 3);
+        assert_eq!(EventType::matching("type", "*").unwrap(), EventType::ALL);
+        assert_eq!(
+            EventType::matching("type", "refund.created").unwrap(),
+            [EventType::RefundCreated]
+        );
+        assert!(EventType::matching("type", "charge").is_err());
+        assert!(EventType::matching("type", "customer.*").is_err());
+    }
+}

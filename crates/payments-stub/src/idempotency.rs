@@ -1,0 +1,119 @@
+//! Doing something once, however often it is asked for.
+//!
+//! Everything happens in one transaction: take the key's lock, look the key up, do the work, save the answer under the
+//! key. A crash at any point leaves either the effect with its saved answer, or neither; there is no state in between
+//! that somebody would have to clean up.
+//!
+//! | the key is | the answer |
+//! |---|---|
+//! | absent, or new | the work is done; a success or a decline is saved, a refusal is rolled back and the key stays free |
+//! | saved, same endpoint and parameters | the saved answer, byte for byte |
+//! | saved, other endpoint or parameters | 400 |
+//! | being worked under by another request | 409 |
+
+use chassis::db::Connection;
+use diesel_async::AsyncConnection as _;
+use futures_util::future::BoxFuture;
+
+use crate::app::State;
+use crate::domain::charge;
+use crate::domain::event::Origin;
+use crate::domain::idempotency::{Fingerprint, IdempotencyKey};
+use crate::domain::refusal::Refusal;
+use crate::failure::Failure;
+use crate::store;
+use crate::store::idempotency::SavedAnswer;
+
+/// What makes a request the same as another one.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The path.
+    pub endpoint: String,
+    /// The parameters.
+    pub fingerprint: Fingerprint,
+    /// The request itself, with its key if it has one.
+    pub origin: Origin,
+}
+
+/// An answer that is kept.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The body, as JSON.
+    pub body: String,
+    /// The charge that was attempted, for the metric.
+    pub charged: Option<charge::Outcome>,
+}
+
+/// What a request comes to.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The work was done now.
+    Executed(Answer),
+    /// It was done by an earlier request.
+    Replayed {
+        /// What that one was answered.
+        answer: Answer,
+        /// Its name.
+        original: String,
+    },
+}
+
+/// Does `effect` once under the request's key; without a key, simply does it.
+pub async fn once<E>(state: &State, request: Request, effect: E) -> Result<Outcome, Failure>
+where
+    E: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<Answer, Failure>> + Send,
+{
+    let mut connection = state.database.get().await?;
+    let outcome = connection.transaction(async move |tx| -> Result<Outcome, Failure> {
+        let Some(key) = &request.origin.key else { return effect(tx).await.map(Outcome::Executed) };
+        if !store::idempotency::try_lock(tx, key).await? {
+            return Err(Refusal::KeyInUse(key.as_str().to_owned()).into());
+        }
+        if let Some(saved) = store::idempotency::find(tx, key).await? {
+            return replay(saved, &request);
+        }
+        let answer = effect(tx).await?;
+        save(tx, key, &request, &answer).await?;
+        Ok(Outcome::Executed(answer))
+    });
+    let outcome = outcome.await?;
+    if let Outcome::Executed(answer) = &outcome {
+        // Only now is it true: a count, and news for the webhook workers.
+        state.meters.count_charge(answer.charged);
+        state.wake.notify_one();
+    }
+    Ok(outcome)
+}
+
+fn replay(saved: SavedAnswer, request: &Request) -> Result<Outcome, Failure> {
+    if saved.endpoint != request.endpoint {
+        let (key, first, this) = (saved.key, saved.endpoint, request.endpoint.clone());
+        return Err(Refusal::KeyForOtherEndpoint { key, this, first }.into());
+    }
+    if saved.fingerprint != request.fingerprint.0 {
+        return Err(Refusal::KeyWithOtherParameters(saved.key).into());
+    }
+    let status = u16::try_from(saved.status).unwrap_or_default();
+    let answer = Answer { status, body: saved.body, charged: None };
+    Ok(Outcome::Replayed { answer, original: saved.request_id })
+}
+
+async fn save(
+    tx: &mut Connection,
+    key: &IdempotencyKey,
+    request: &Request,
+    answer: &Answer,
+) -> Result<(), Failure> {
+    let saved = SavedAnswer {
+        key: key.as_str().to_owned(),
+        endpoint: request.endpoint.clone(),
+        fingerprint: request.fingerprint.0.to_vec(),
+        status: i16::try_from(answer.status).unwrap_or_default(),
+        body: answer.body.clone(),
+        request_id: request.origin.request.to_string(),
+        created_at: request.origin.at,
+    };
+    Ok(store::idempotency::insert(tx, saved).await?)
+}

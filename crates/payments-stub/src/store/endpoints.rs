@@ -1,0 +1,141 @@
+//! Webhook endpoints in the database.
+
+use chassis::config::Secret;
+use chassis::db::Connection;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::result::Error;
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+
+use super::row;
+use super::schema::webhook_endpoints;
+use crate::domain::endpoint::{Endpoint, NewEndpoint, ReceiverUrl};
+use crate::domain::event::EventType;
+use crate::domain::id::EndpointId;
+use crate::domain::listing::Listing;
+
+/// Adds an endpoint that a client asked for.
+pub async fn insert(connection: &mut Connection, endpoint: &Endpoint) -> QueryResult<()> {
+    diesel::insert_into(webhook_endpoints::table)
+        .values(Row::new(endpoint, false))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Makes the endpoint of the service's settings what the settings say. Replicas that start together agree, because
+/// the index `webhook_endpoints_configured` allows one such row.
+pub async fn put_configured(connection: &mut Connection, endpoint: &Endpoint) -> QueryResult<()> {
+    use diesel::upsert::DecoratableTarget as _;
+
+    let row = Row::new(endpoint, true);
+    let changes = (
+        webhook_endpoints::url.eq(row.url.clone()),
+        webhook_endpoints::secret.eq(row.secret.clone()),
+    );
+    diesel::insert_into(webhook_endpoints::table)
+        .values(row)
+        .on_conflict(webhook_endpoints::configured)
+        .filter_target(webhook_endpoints::configured)
+        .do_update()
+        .set(changes)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Forgets the endpoint of the service's settings: they name none any more.
+pub async fn delete_configured(connection: &mut Connection) -> QueryResult<()> {
+    diesel::delete(webhook_endpoints::table.filter(webhook_endpoints::configured))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// How many there are.
+pub async fn count(connection: &mut Connection) -> QueryResult<i64> {
+    webhook_endpoints::table.count().get_result(connection).await
+}
+
+/// The one of this name.
+pub async fn find(connection: &mut Connection, id: &EndpointId) -> QueryResult<Option<Endpoint>> {
+    let row =
+        webhook_endpoints::table.find(id.as_str()).select(Row::as_select()).first(connection).await;
+    row.optional()?.map(Endpoint::try_from).transpose()
+}
+
+/// Forgets an endpoint and what was on its way to it; says whether there was one.
+pub async fn delete(connection: &mut Connection, id: &EndpointId) -> QueryResult<bool> {
+    let deleted =
+        diesel::delete(webhook_endpoints::table.find(id.as_str())).execute(connection).await?;
+    Ok(deleted == 1)
+}
+
+/// One page; `None` when its cursor names nothing.
+pub async fn list(
+    connection: &mut Connection,
+    listing: &Listing,
+) -> QueryResult<Option<Vec<Endpoint>>> {
+    let query = webhook_endpoints::table.into_boxed();
+    let rows = load_page!(connection, webhook_endpoints, query, listing, Row);
+    rows.into_iter().map(Endpoint::try_from).collect::<QueryResult<Vec<_>>>().map(Some)
+}
+
+/// The names of those that want to know of `kind`. They cannot be deleted until the transaction ends: a payment must
+/// not fail because somebody stops listening at that moment.
+pub async fn subscribed(connection: &mut Connection, kind: EventType) -> QueryResult<Vec<String>> {
+    webhook_endpoints::table
+        .filter(webhook_endpoints::enabled_events.overlaps_with(vec!["*", kind.as_str()]))
+        .order(webhook_endpoints::seq)
+        .select(webhook_endpoints::id)
+        .for_key_share()
+        .load(connection)
+        .await
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = webhook_endpoints, check_for_backend(diesel::pg::Pg))]
+struct Row {
+    id: String,
+    url: String,
+    secret: String,
+    enabled_events: Vec<String>,
+    description: Option<String>,
+    metadata: Value,
+    configured: bool,
+    created_at: DateTime<Utc>,
+}
+
+impl Row {
+    fn new(endpoint: &Endpoint, configured: bool) -> Self {
+        Self {
+            id: endpoint.id.to_string(),
+            url: endpoint.wish.url.as_str().to_owned(),
+            secret: endpoint.secret.expose().to_owned(),
+            enabled_events: endpoint.wish.enabled_events.clone(),
+            description: endpoint.wish.description.clone(),
+            metadata: row::metadata_value(&endpoint.wish.metadata),
+            configured,
+            created_at: endpoint.created_at,
+        }
+    }
+}
+
+impl TryFrom<Row> for Endpoint {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self, Error> {
+        Ok(Self {
+            id: EndpointId::stored(row.id),
+            wish: NewEndpoint {
+                url: ReceiverUrl::stored(row.url),
+                enabled_events: row.enabled_events,
+                description: row.description,
+                metadata: row::metadata(row.metadata)?,
+            },
+            secret: Secret::new(row.secret),
+            created_at: row.created_at,
+        })
+    }
+}
