@@ -9,6 +9,8 @@
 #
 # Plain POSIX sh: macOS has bash 3.2, and small Linux images have no bash at all.
 
+: "${root:?must be set before this file is read}"
+
 # The oldest that will do; crates/devstack looks for the same.
 postgres_minimum=15
 redis_minimum=7
@@ -158,7 +160,7 @@ find_system() {
   sudo=''
   # Homebrew refuses to run as root, and asks for sudo itself where it must.
   if [ "$manager" != brew ] && [ "$(id -u)" != 0 ]; then
-    sudo=sudo
+    sudo='sudo '
   fi
 }
 
@@ -206,7 +208,7 @@ plan_rust() {
 
 packages_rustup() {
   case $manager in
-    apt) apt-cache show rustup >/dev/null 2>&1 ;;
+    apt) apt-cache policy rustup 2>/dev/null | grep -q "Candidate: [0-9]" ;;
     *) return 0 ;;
   esac
 }
@@ -218,7 +220,7 @@ commands() {
   if [ -n "$packages" ]; then
     case $manager in
       apt) install_with_apt "$1" ;;
-      dnf) step "$1" "$sudo dnf install -y $packages" ;;
+      dnf) step "$1" "${sudo}dnf install -y $packages" ;;
       pacman) install_with_pacman "$1" ;;
       brew) step "$1" "brew install $packages" ;;
     esac
@@ -243,28 +245,28 @@ step() {
 # - what came with the packages is disabled, so that the next boot does not start it either.
 # Servers that were there before run on as they did.
 install_with_apt() {
-  step "$1" "$sudo apt-get update"
+  step "$1" "${sudo}apt-get update"
   services=''
   if [ -n "$need_postgres" ]; then
-    services=postgresql
+    services=' postgresql'
     conf=/etc/postgresql-common/createcluster.d
-    step "$1" "$sudo mkdir -p $conf && echo create_main_cluster=false | $sudo tee $conf/backbone.conf >/dev/null"
+    step "$1" "${sudo}mkdir -p $conf && echo create_main_cluster=false | ${sudo}tee $conf/backbone.conf >/dev/null"
   fi
   [ -z "$need_redis" ] || services="$services redis-server"
   policy=/usr/sbin/policy-rc.d
   if [ -z "$services" ] || [ -e "$policy" ]; then
     policy=''
   else
-    [ "$1" = print ] || trap '$sudo rm -f /usr/sbin/policy-rc.d' EXIT
-    step "$1" "printf '#!/bin/sh\nexit 101\n' | $sudo tee $policy >/dev/null && $sudo chmod +x $policy"
+    [ "$1" = print ] || trap '${sudo}rm -f /usr/sbin/policy-rc.d' EXIT
+    step "$1" "printf '#!/bin/sh\nexit 101\n' | ${sudo}tee $policy >/dev/null && ${sudo}chmod +x $policy"
   fi
-  step "$1" "$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages"
+  step "$1" "${sudo}env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages"
   if [ -n "$policy" ]; then
-    step "$1" "$sudo rm -f $policy"
+    step "$1" "${sudo}rm -f $policy"
     [ "$1" = print ] || trap - EXIT
   fi
   if [ -n "$services" ] && has systemctl; then
-    step "$1" "$sudo systemctl disable$(printf ' %s' $services)"
+    step "$1" "${sudo}systemctl disable$services"
   fi
 }
 
@@ -273,7 +275,7 @@ install_with_apt() {
 install_with_pacman() {
   refresh=''
   ls /var/lib/pacman/sync/*.db >/dev/null 2>&1 || refresh=y
-  step "$1" "$sudo pacman -S$refresh --needed --noconfirm $packages"
+  step "$1" "${sudo}pacman -S$refresh --needed --noconfirm $packages"
 }
 
 install_rust() {

@@ -52,7 +52,7 @@ impl Keyring {
     ///
     /// Replicas that start together take turns: the first makes a key, the others find it.
     pub async fn load(&self, database: &Database, now: DateTime<Utc>) -> anyhow::Result<()> {
-        let mut connection = database.get().await?;
+        let mut connection = database.get_patiently().await;
         let signer = connection.transaction(async |tx| -> anyhow::Result<Signer> {
             store::keys::take_turn(tx).await?;
             if let Some((kid, sealed)) = store::keys::find_signing(tx).await? {

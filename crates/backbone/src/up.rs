@@ -146,9 +146,9 @@ async fn keep_services(
     signals: &Signals,
     output: &Output,
 ) -> Result<(), Failure> {
-    databases::prepare(engines, &shop.secrets, &mut shop.variables).await?;
-    if signals.is_stop_asked() {
-        return Ok(());
+    tokio::select! {
+        prepared = databases::prepare(engines, &shop.secrets, &mut shop.variables) => prepared?,
+        () = signals.stop_asked() => return Ok(()),
     }
     let mut children = Children::start(&shop.places, &shop.variables, output)?;
     signals.watch(children.pids().into_iter().map(|(_, pid)| pid));

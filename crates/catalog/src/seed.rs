@@ -26,7 +26,7 @@ pub async fn prepare(database: Database, seed: bool, clock: Clock) -> anyhow::Re
     database.migrate([store::MIGRATIONS]).await?;
     if seed {
         let books = sample_books()?;
-        let mut connection = database.get().await?;
+        let mut connection = database.get_patiently().await;
         let added = connection
             .transaction(async |tx| store::books::insert_missing(tx, &books, clock.now()).await)
             .await?;

@@ -26,6 +26,8 @@ pub use error::{DbError, constraint, is_transient};
 pub type Connection = AsyncPgConnection;
 type Manager = AsyncDieselConnectionManager<Connection>;
 
+const PAUSE_AT_START: Duration = Duration::from_millis(250);
+
 /// How to reach the database, and what it may cost.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -98,6 +100,18 @@ impl Database {
             PoolError::Backend(error) => DbError::Unavailable(error.to_string()),
             other => DbError::Unavailable(other.to_string()),
         })
+    }
+
+    /// A connection for what comes after the migrations and before the service is ready: it waits as they do,
+    /// because a database that is slow at the start must not make the start fail.
+    pub async fn get_patiently(&self) -> Object<Manager> {
+        loop {
+            match self.get().await {
+                Ok(connection) => return connection,
+                Err(error) => tracing::warn!(%error, "waiting for the database"),
+            }
+            tokio::time::sleep(PAUSE_AT_START).await;
+        }
     }
 
     /// Whether the database answers.

@@ -79,7 +79,7 @@ pub async fn run(settings: Settings, boot: Boot) -> Result<(), RunError> {
 /// Brings the schema up to date, and makes the receiver of the settings an endpoint like any other.
 async fn prepare(state: State, receiver: Option<(ReceiverUrl, Secret)>) -> anyhow::Result<()> {
     state.database.migrate([MIGRATIONS]).await?;
-    let mut connection = state.database.get().await?;
+    let mut connection = state.database.get_patiently().await;
     let Some((url, secret)) = receiver else {
         return Ok(store::endpoints::delete_configured(&mut connection).await?);
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::future::{join_all, select_all};
 use futures_util::stream::FuturesUnordered;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::child::Child;
 use super::failure::Failure;
@@ -21,9 +21,9 @@ const READY_LIMIT: Duration = Duration::from_secs(30);
 /// How often each is asked.
 const POLL: Duration = Duration::from_millis(25);
 
-/// How long the next one waits for the one before it to stop. Longer would not fit into the five seconds that a
-/// person waits; in that time a service that is not busy has long stopped.
-const HEAD_START: Duration = Duration::from_millis(400);
+/// How long services may wait, all together, for those before them to stop. One that is not busy stops in much less;
+/// more would not fit into the five seconds that a person waits.
+const IN_ORDER: Duration = Duration::from_secs(1);
 
 /// How long what they wrote last may take to be printed.
 const LAST_LINES: Duration = Duration::from_millis(500);
@@ -91,9 +91,10 @@ impl Children {
 
     /// Stops them, the callers before those that they call; kills those that do not.
     pub(crate) async fn stop(&mut self) {
+        let in_order = Instant::now() + IN_ORDER;
         for child in self.running.iter_mut().rev() {
             child.tell_to_stop();
-            let _ = timeout(HEAD_START, child.ended()).await;
+            let _ = timeout_at(in_order, child.ended()).await;
         }
         for child in &mut self.running {
             child.finish().await;

@@ -1,6 +1,7 @@
 //! A database for each service, which no other service can read.
 
 use std::collections::BTreeSet;
+use std::ops::DerefMut;
 
 use chassis::config::Secret;
 use chassis::db::{self, Connection, Database, DbError};
@@ -28,13 +29,15 @@ pub(crate) async fn prepare(
     let server = engines.postgres();
     let url = parse(server.url)?;
     let mut connection = connect(&url).await.map_err(|error| explain(server.is_private, error))?;
-    let made = if server.is_private {
-        make_private(&mut connection, secrets).await
-    } else {
+    let explained = |error| explain(server.is_private, error);
+    if !server.is_private {
         check_version(&mut connection).await?;
-        make_given(&mut connection).await
-    };
-    made.map_err(|error| explain(server.is_private, error))?;
+        make_given(&mut connection).await.map_err(explained)?;
+    } else if make_private(&mut connection, secrets).await.map_err(explained)? {
+        // A new database is hundreds of files, which would all be synchronised when PostgreSQL is told to stop; that
+        // can take longer than anybody waits for a stop. Better now, while the services start.
+        tokio::spawn(async move { connection.batch_execute("CHECKPOINT").await });
+    }
     for service in SERVICES {
         let own = if server.is_private {
             private_url(&url, service.database, secrets.database_password(service.database))
@@ -48,11 +51,13 @@ pub(crate) async fn prepare(
 }
 
 /// In our own PostgreSQL, each service has a role of its own, and only that role may enter its database.
-async fn make_private(connection: &mut Connection, secrets: &Secrets) -> QueryResult<()> {
+/// Says whether any was missing.
+async fn make_private(connection: &mut Connection, secrets: &Secrets) -> QueryResult<bool> {
     // A statement that fails is logged with its text, and passwords are part of these.
     connection.batch_execute("SET log_min_error_statement = panic").await?;
     let roles = names(connection, "SELECT rolname::text AS name FROM pg_roles").await?;
     let databases = names(connection, DATABASES).await?;
+    let mut any_made = false;
     for name in SERVICES.map(|service| service.database) {
         // No statement here can take parameters: names are constants, passwords hexadecimal digits.
         if !roles.contains(name) {
@@ -62,12 +67,14 @@ async fn make_private(connection: &mut Connection, secrets: &Secrets) -> QueryRe
         }
         if !databases.contains(name) {
             connection.batch_execute(&format!("CREATE DATABASE {name} OWNER {name}")).await?;
+            any_made = true;
         }
     }
     // At every start, because a crash may have come between making a database and closing it.
     let closed = SERVICES.map(|service| service.database).join(", ");
     let revoke = format!("REVOKE ALL ON DATABASE {closed}, postgres, template1 FROM PUBLIC");
-    connection.batch_execute(&revoke).await
+    connection.batch_execute(&revoke).await?;
+    Ok(any_made)
 }
 
 /// In a server that is given to us we are one user, so the databases are apart, but not closed to each other.
@@ -116,7 +123,7 @@ async fn names(connection: &mut Connection, query: &str) -> QueryResult<BTreeSet
 }
 
 /// One connection, made as the services make theirs: a server that wants TLS gets it.
-async fn connect(url: &Url) -> Result<impl std::ops::DerefMut<Target = Connection>, DbError> {
+async fn connect(url: &Url) -> Result<impl DerefMut<Target = Connection> + Send + use<>, DbError> {
     let metrics = Metrics::new("backbone").map_err(|error| DbError::Setup(error.to_string()))?;
     let settings = db::Settings {
         url: Secret::new(url.as_str()),

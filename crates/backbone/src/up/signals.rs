@@ -42,11 +42,6 @@ impl Signals {
         self.asked.cancelled().await;
     }
 
-    /// Whether it has come.
-    pub(crate) fn is_stop_asked(&self) -> bool {
-        self.asked.is_cancelled()
-    }
-
     /// These are to be killed on the second signal.
     pub(crate) fn watch(&self, children: impl IntoIterator<Item = u32>) {
         let mut known = self.children.lock().unwrap_or_else(PoisonError::into_inner);

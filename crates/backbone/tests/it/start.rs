@@ -106,9 +106,5 @@ async fn enter(url: &str) -> Result<(), String> {
         statement_timeout_ms: 5_000,
     };
     let database = Database::new("test", &settings, &Metrics::new("test").unwrap()).unwrap();
-    let t = std::time::Instant::now();
-    let r = database.get().await.map(drop);
-    eprintln!("TIMING {:?} {r:?}", t.elapsed());
-    drop(r);
     database.get().await.map(drop).map_err(|error| error.to_string())
 }

@@ -63,7 +63,10 @@ fn hold_both_servers() {
     let data_dir = folder.join("postgres");
     let postgres = Postgres::start(PostgresOptions { data_dir, durable: true });
     let postgres = postgres.expect("PostgreSQL starts");
-    fs::write(ready_file(&folder), postgres.url()).expect("say that all is ready");
+    // Renamed into place, or it might be read between its making and its writing.
+    let draft = folder.join("draft");
+    fs::write(&draft, postgres.url()).expect("write the URL");
+    fs::rename(&draft, ready_file(&folder)).expect("say that all is ready");
     // Until the test ends, should it forget to kill us.
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
 }

@@ -124,20 +124,24 @@ async fn a_body_that_is_too_large_is_refused_in_the_same_shape() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_number_is_refused_wherever_it_is_put_and_never_repeated() {
     let gateway = Gateway::start().await;
-    for parameter in [
-        "payment_method=4242424242424242",
-        "payment_method=4242-4242-4242-4242",
-        "payment_method_data[type]=card&payment_method_data[card][number]=4242424242424242",
-        "card[number]=4242424242424242",
-        "source=4242424242424242",
+    for body in [
+        "currency=eur&payment_method=4242424242424242",
+        "currency=eur&payment_method=4242-4242-4242-4242",
+        "currency=eur&payment_method=pm 4242424242424242",
+        "currency=eur&payment_method_data[type]=card&payment_method_data[card][number]=4242424242424242",
+        "currency=eur&card[number]=4242424242424242",
+        "currency=eur&source=4242424242424242",
+        "currency=eur&capture_method=4242424242424242",
+        "currency=eur&confirm=4242424242424242",
+        "currency=eur&automatic_payment_methods[enabled]=4242424242424242",
         "currency=4242424242424242",
-        "capture_method=4242424242424242",
-        "confirm=4242424242424242",
     ] {
-        let refused = gateway.post_form(&format!("{parameter}&amount=1&expand[]=x")).await;
-        assert_eq!(refused.status, 400, "{parameter}");
-        assert!(!refused.text.contains("4242"), "{parameter}: {}", refused.text);
+        let refused = gateway.post_form(&format!("amount=1&{body}")).await;
+        assert_eq!(refused.status, 400, "{body}");
+        assert!(!refused.text.contains("4242"), "{body}: {}", refused.text);
     }
+    let amount = gateway.post_form("amount=4242424242424242&currency=eur").await;
+    assert_eq!((amount.status, amount.text.contains("4242")), (400, false));
     gateway.stop().await;
 }
 
