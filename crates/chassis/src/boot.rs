@@ -152,7 +152,11 @@ where
         Ok(Command::Print(text)) => return print(&text.replace("{name}", description.name)),
         Err(message) => return fail(description.name, &format!("{message}\n{USAGE}"), 2),
     };
-    let environment = std::env::vars();
+    // A name or value that is no Unicode is not refused here: it may be somebody else's variable. In one of ours the
+    // replacement characters make the setting wrong, and its error shows them.
+    let environment = std::env::vars_os().map(|(name, value)| {
+        (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
+    });
     let loaded: Loaded<S> = match config::load(
         description.name,
         description.defaults,

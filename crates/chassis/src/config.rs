@@ -63,7 +63,7 @@ pub struct Loaded<T> {
 
 /// Reads the settings of `service` from `defaults` (TOML), then `file`, then `environment`.
 ///
-/// The environment is passed in: `std::env::vars()` in [`crate::boot`], a list in tests.
+/// The environment is passed in: the process's in [`crate::boot`], a list in tests.
 pub fn load<T: DeserializeOwned>(
     service: &str,
     defaults: &str,

@@ -12,3 +12,4 @@ mod refuse;
 mod smoke;
 mod start;
 mod stop;
+mod traces;

@@ -3,14 +3,19 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::Shop;
+use crate::support::{Running, Shop};
 
 #[test]
 fn a_book_is_bought_end_to_end() {
     let shop = Shop::new();
     let running = shop.open(&[]);
-    let url = |name: &str| format!("http://localhost:{}", shop.public_port(name));
 
+    buy_books(&shop, &running);
+}
+
+/// Runs `scripts/smoke`; panics with everything that it said when a step fails.
+pub(crate) fn buy_books(shop: &Shop, running: &Running) {
+    let url = |name: &str| format!("http://localhost:{}", shop.public_port(name));
     let smoke = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/smoke");
     let output = Command::new("bash")
         .arg(smoke)

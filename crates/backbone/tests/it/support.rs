@@ -219,7 +219,7 @@ fn collect(pipe: impl Read + Send + 'static) -> Arc<Mutex<String>> {
 }
 
 /// Below the range that systems give out by themselves, from which the private servers get theirs.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Another start for every process, because several test programs may run at once.
     let offset = u16::try_from(std::process::id() % 16_000).unwrap();

@@ -18,17 +18,22 @@ impl Secret {
         self.0.expose_secret()
     }
 
-    /// `***`, or for a URL everything but its password, because the host is what one looks for.
+    /// `***`; for a URL also what one looks for when a connection fails: the scheme, the host, and for a server that
+    /// is no web server the user and the database. A web address may be a secret as a whole, path and all.
     fn masked(&self) -> String {
-        match url::Url::parse(self.expose()) {
-            Ok(mut url) if url.has_host() => {
-                if url.password().is_some() && url.set_password(Some("***")).is_err() {
-                    return "***".to_owned();
-                }
-                url.set_query(None);
-                url.to_string()
-            }
-            _ => "***".to_owned(),
+        let url = match url::Url::parse(self.expose()) {
+            Ok(url) if url.has_host() => url,
+            _ => return "***".to_owned(),
+        };
+        let (host, port) = (url.host_str().unwrap_or_default(), url.port());
+        let address = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let scheme = url.scheme();
+        match url.password() {
+            _ if matches!(scheme, "http" | "https") => format!("{scheme}://{address}/***"),
+            Some(_) => format!("{scheme}://{}:***@{address}{}", url.username(), url.path()),
+            // A name without a password may be a token.
+            None if !url.username().is_empty() => format!("{scheme}://***@{address}{}", url.path()),
+            None => format!("{scheme}://{address}{}", url.path()),
         }
     }
 }
@@ -69,11 +74,14 @@ mod tests {
 
     #[test]
     fn printing_masks() {
-        assert_eq!(format!("{:?}", Secret::new("hunter2")), "***");
+        let printed = |secret: &str| format!("{:?}", Secret::new(secret));
+        assert_eq!(printed("hunter2"), "***");
         assert_eq!(
-            format!("{:?}", Secret::new("redis://:hunter2@cache:6379/0")),
-            "redis://:***@cache:6379/0"
+            printed("postgres://shop:hunter2@db:5432/orders?sslkey=hunter2"),
+            "postgres://shop:***@db:5432/orders"
         );
-        assert_eq!(format!("{:?}", Secret::new("https://host/?token=hunter2")), "https://host/");
+        assert_eq!(printed("redis://:hunter2@cache:6379/0"), "redis://:***@cache:6379/0");
+        assert_eq!(printed("smtp://hunter2@mail:25"), "smtp://***@mail:25");
+        assert_eq!(printed("https://me:hunter2@host/hunter2?t=hunter2#hunter2"), "https://host/***");
     }
 }
