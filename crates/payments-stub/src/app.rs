@@ -10,12 +10,15 @@ use tokio::sync::Notify;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use crate::domain::payment_intent::Terms;
 use crate::meters::Meters;
 use crate::routes::caller::ApiKey;
 use crate::routes::errors::StripeError;
 use crate::routes::lists::CreatedRange;
 use crate::routes::stamp::stamp;
-use crate::routes::{charges, events, payment_intents, refunds, webhook_endpoints};
+use crate::routes::{
+    authentication, charges, events, payment_intents, refunds, webhook_attempts, webhook_endpoints,
+};
 
 /// What every handler and worker can reach.
 #[derive(Clone)]
@@ -24,6 +27,8 @@ pub struct State {
     pub database: Database,
     /// Time.
     pub clock: Clock,
+    /// How this gateway does business.
+    pub terms: Arc<Terms>,
     /// What is counted.
     pub meters: Meters,
     /// Notified after a commit: there may be webhooks to deliver.
@@ -51,11 +56,12 @@ pub fn configure(config: &mut web::ServiceConfig, state: &State, key: &ApiKey) {
                 .post(payment_intents::update),
         )
         .service(web::resource("/payment_intents/{id}/confirm").post(payment_intents::confirm))
+        .service(web::resource("/payment_intents/{id}/capture").post(payment_intents::capture))
         .service(web::resource("/payment_intents/{id}/cancel").post(payment_intents::cancel))
         .service(web::resource("/charges").get(charges::list))
         .service(web::resource("/charges/{id}").get(charges::read))
         .service(web::resource("/refunds").get(refunds::list).post(refunds::create))
-        .service(web::resource("/refunds/{id}").get(refunds::read))
+        .service(web::resource("/refunds/{id}").get(refunds::read).post(refunds::update))
         .service(web::resource("/events").get(events::list))
         .service(web::resource("/events/{id}").get(events::read))
         .service(
@@ -66,9 +72,20 @@ pub fn configure(config: &mut web::ServiceConfig, state: &State, key: &ApiKey) {
         .service(
             web::resource("/webhook_endpoints/{id}")
                 .get(webhook_endpoints::read)
+                .post(webhook_endpoints::update)
                 .delete(webhook_endpoints::delete),
-        );
-    config.service(v1);
+        )
+        .service(
+            web::resource("/webhook_endpoints/{id}/roll_secret")
+                .post(webhook_endpoints::roll_secret),
+        )
+        .service(web::resource("/webhook_endpoints/{id}/attempts").get(webhook_attempts::list));
+    // For the customer's browser: no key, the client secret in the address proves who comes.
+    let authentication = web::resource("/3ds/{id}")
+        .app_data(web::Data::new(state.clone()))
+        .get(authentication::show)
+        .post(authentication::finish);
+    config.service(v1).service(authentication);
 }
 
 #[derive(OpenApi)]
@@ -84,18 +101,23 @@ pub fn configure(config: &mut web::ServiceConfig, state: &State, key: &ApiKey) {
         payment_intents::read,
         payment_intents::update,
         payment_intents::confirm,
+        payment_intents::capture,
         payment_intents::cancel,
         charges::list,
         charges::read,
         refunds::create,
         refunds::list,
         refunds::read,
+        refunds::update,
         events::list,
         events::read,
         webhook_endpoints::create,
         webhook_endpoints::list,
         webhook_endpoints::read,
+        webhook_endpoints::update,
         webhook_endpoints::delete,
+        webhook_endpoints::roll_secret,
+        webhook_attempts::list,
     ),
     components(schemas(CreatedRange)),
     modifiers(&SecretKey),

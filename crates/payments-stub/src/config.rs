@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::endpoint::ReceiverUrl;
+use crate::domain::payment_intent::Terms;
 
 /// The whole tree.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -34,6 +35,20 @@ pub struct Settings {
 pub struct Api {
     /// What clients authenticate with.
     pub secret_key: Secret,
+    /// Where customers reach this gateway.
+    pub public_url: String,
+    /// How long a slow bank takes.
+    pub settle_seconds: u32,
+}
+
+impl Api {
+    /// What the domain has to know of it.
+    pub fn terms(&self) -> Terms {
+        Terms {
+            public_url: self.public_url.trim_end_matches('/').to_owned(),
+            settle_after: TimeDelta::seconds(i64::from(self.settle_seconds)),
+        }
+    }
 }
 
 /// `[webhooks]`.
@@ -82,6 +97,11 @@ impl Settings {
         if !self.api.secret_key.expose().starts_with("sk_test_") {
             return refuse(
                 "setting `api.secret_key` must start with sk_test_: this gateway moves no real money",
+            );
+        }
+        if !matches!(url::Url::parse(&self.api.public_url), Ok(url) if url.has_host()) {
+            return refuse(
+                "setting `api.public_url` must be an address such as http://localhost:8084",
             );
         }
         let positive = [

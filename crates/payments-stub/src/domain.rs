@@ -11,4 +11,5 @@ pub mod payment_intent;
 pub mod payment_method;
 pub mod refusal;
 pub mod signature;
+pub mod transfer;
 mod words;

@@ -16,7 +16,6 @@ use diesel_async::AsyncConnection as _;
 use futures_util::future::BoxFuture;
 
 use crate::app::State;
-use crate::domain::charge;
 use crate::domain::event::Origin;
 use crate::domain::idempotency::{Fingerprint, IdempotencyKey};
 use crate::domain::refusal::Refusal;
@@ -42,8 +41,8 @@ pub struct Answer {
     pub status: u16,
     /// The body, as JSON.
     pub body: String,
-    /// The charge that was attempted, for the metric.
-    pub charged: Option<charge::Outcome>,
+    /// What came of the charge that was attempted, for the metric.
+    pub charged: Option<&'static str>,
 }
 
 /// What a request comes to.

@@ -3,7 +3,8 @@
 //!
 //! Reading order: `migrations/` (what can never happen) → [`app`] (what there is) → [`routes`] (HTTP in, HTTP out)
 //! → [`idempotency`] (once, however often it is asked for) → [`payments`] (taking money and giving it back)
-//! → [`domain`] (the rules) → [`store`] (SQL) → [`events`] and [`webhooks`] (telling what happened).
+//! → [`domain`] (the rules) → [`store`] (SQL) → [`events`] and [`webhooks`] (telling what happened)
+//! → [`settle`] (what happens without a request).
 //!
 //! Every effect is one transaction: the charge, the event, its deliveries and the saved answer are true together or
 //! not at all.
@@ -18,6 +19,7 @@ pub mod meters;
 pub mod payments;
 pub mod prune;
 pub mod routes;
+pub mod settle;
 pub mod store;
 pub mod webhooks;
 pub mod wire;
@@ -59,11 +61,13 @@ pub async fn run(settings: Settings, boot: Boot) -> Result<(), RunError> {
     let state = State {
         database,
         clock: boot.clock.clone(),
+        terms: Arc::new(settings.api.terms()),
         meters: Meters::new(&boot.metrics)?,
         wake: Arc::new(Notify::new()),
     };
     let mut workers = webhooks::workers(&state, &settings.webhooks)?;
     workers.push(prune::worker(state.clone(), &settings.idempotency));
+    workers.push(settle::worker(state.clone()));
     let startup = prepare(state.clone(), settings.webhooks.receiver()?);
     let key = ApiKey::new(&settings.api.secret_key);
     let assembly = Assembly {

@@ -3,8 +3,6 @@
 use chassis::metrics::{Metrics, MetricsError};
 use prometheus::{IntCounterVec, Opts};
 
-use crate::domain::charge;
-
 /// The counters.
 #[derive(Clone)]
 pub struct Meters {
@@ -27,7 +25,11 @@ impl Meters {
         let charges = "Attempts to take money, by what came of them.";
         let deliveries = "Attempts to deliver a webhook, by what came of them.";
         Ok(Self {
-            charges: counter("gateway_charges_total", charges, &["succeeded", "declined"])?,
+            charges: counter(
+                "gateway_charges_total",
+                charges,
+                &["succeeded", "pending", "declined"],
+            )?,
             deliveries: counter(
                 "gateway_webhook_deliveries_total",
                 deliveries,
@@ -36,14 +38,11 @@ impl Meters {
         })
     }
 
-    /// An attempt that was committed; `None` counts nothing.
-    pub fn count_charge(&self, outcome: Option<charge::Outcome>) {
-        let label = match outcome {
-            Some(charge::Outcome::Succeeded) => "succeeded",
-            Some(charge::Outcome::Failed(_)) => "declined",
-            None => return,
-        };
-        self.charges.with_label_values(&[label]).inc();
+    /// An attempt that was committed, by its outcome; `None` counts nothing.
+    pub fn count_charge(&self, outcome: Option<&'static str>) {
+        if let Some(outcome) = outcome {
+            self.charges.with_label_values(&[outcome]).inc();
+        }
     }
 
     /// An attempt to deliver: `delivered`, `failed` (it will be tried again) or `abandoned`.

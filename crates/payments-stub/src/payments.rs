@@ -3,18 +3,20 @@
 
 use chassis::db::Connection;
 
-use crate::domain::charge::{Charge, NewRefund, Outcome, Refund, Refundable};
+use crate::domain::charge::{Charge, NewRefund, Refund, Refundable};
 use crate::domain::event::{EventType, Origin};
-use crate::domain::id::PaymentIntentId;
+use crate::domain::id::{PaymentIntentId, RefundId};
 use crate::domain::metadata::MetadataChange;
-use crate::domain::payment_intent::{CancellationReason, NewPaymentIntent, PaymentIntent, Verdict};
+use crate::domain::payment_intent::{
+    CancellationReason, Confirmation, Moved, NewPaymentIntent, PaymentIntent, Terms,
+};
 use crate::domain::payment_method::PaymentMethod;
 use crate::domain::refusal::{BadParameter, Refusal};
 use crate::events::record;
 use crate::failure::Failure;
 use crate::{store, wire};
 
-/// A PaymentIntent, and the charge that was made of it in this request, if any.
+/// A PaymentIntent, and the charge that was made or changed in this request, if any.
 #[derive(Debug)]
 pub struct Attempted {
     /// As it stands now.
@@ -38,26 +40,65 @@ pub struct Change {
 pub async fn create(
     tx: &mut Connection,
     wish: NewPaymentIntent,
-    confirm: bool,
+    confirm: Option<Confirmation>,
+    terms: &Terms,
     origin: &Origin,
 ) -> Result<Attempted, Failure> {
-    let mut intent = PaymentIntent::new(wish, origin.at);
+    let intent = PaymentIntent::new(wish, origin.at)?;
     store::payment_intents::insert(tx, &intent).await?;
     record(tx, origin, EventType::PaymentIntentCreated, &wire(&intent)).await?;
-    let charge = if confirm { attempt(tx, &mut intent, None, origin).await? } else { None };
-    Ok(Attempted { intent, charge })
+    let Some(confirmation) = confirm else { return Ok(Attempted { intent, charge: None }) };
+    let mut confirmed = intent;
+    let moved = confirmed.confirm(confirmation, terms, origin.at)?;
+    write(tx, confirmed, moved, origin).await
 }
 
 /// Confirms a PaymentIntent: the moment at which money moves.
 pub async fn confirm(
     tx: &mut Connection,
     id: &PaymentIntentId,
-    method: Option<PaymentMethod>,
+    confirmation: Confirmation,
+    terms: &Terms,
     origin: &Origin,
 ) -> Result<Attempted, Failure> {
     let mut intent = lock(tx, id).await?;
-    let charge = attempt(tx, &mut intent, method, origin).await?;
-    Ok(Attempted { intent, charge })
+    let moved = intent.confirm(confirmation, terms, origin.at)?;
+    write(tx, intent, moved, origin).await
+}
+
+/// Goes on where the customer was sent away to prove who they are.
+pub async fn authenticate(
+    tx: &mut Connection,
+    id: &PaymentIntentId,
+    passed: bool,
+    origin: &Origin,
+) -> Result<Attempted, Failure> {
+    let mut intent = lock(tx, id).await?;
+    let moved = intent.authenticate(passed, origin.at)?;
+    write(tx, intent, moved, origin).await
+}
+
+/// Takes what is held.
+pub async fn capture(
+    tx: &mut Connection,
+    id: &PaymentIntentId,
+    amount: Option<i64>,
+    origin: &Origin,
+) -> Result<Attempted, Failure> {
+    let mut intent = lock(tx, id).await?;
+    let charge = latest_charge(tx, &intent).await?;
+    let moved = intent.capture(charge, amount)?;
+    write(tx, intent, moved, origin).await
+}
+
+/// Writes down what a slow bank has answered about `charge`; nothing, when another worker was faster.
+pub async fn settle(tx: &mut Connection, charge: &Charge, origin: &Origin) -> Result<(), Failure> {
+    let mut intent = lock(tx, &charge.payment_intent).await?;
+    let Some(charge) = latest_charge(tx, &intent).await?.filter(Charge::is_pending) else {
+        return Ok(());
+    };
+    let moved = intent.settle(charge)?;
+    write(tx, intent, moved, origin).await.map(drop)
 }
 
 /// Changes what may still be changed.
@@ -88,10 +129,9 @@ pub async fn cancel(
     origin: &Origin,
 ) -> Result<PaymentIntent, Failure> {
     let mut intent = lock(tx, id).await?;
-    intent.cancel(reason, origin.at)?;
-    store::payment_intents::update(tx, &intent).await?;
-    record(tx, origin, EventType::PaymentIntentCanceled, &wire(&intent)).await?;
-    Ok(intent)
+    let charge = latest_charge(tx, &intent).await?;
+    let moved = intent.cancel(charge, reason, origin.at)?;
+    Ok(write(tx, intent, moved, origin).await?.intent)
 }
 
 /// Gives money back, never more than was taken: refunds of one charge take turns at the lock on its row.
@@ -101,44 +141,68 @@ pub async fn refund(
     origin: &Origin,
 ) -> Result<Refund, Failure> {
     let mut charge = lock_refundable(tx, &wish.of).await?;
-    let refund = charge.refund(wish, origin.at)?;
+    let (refund, transfer) = charge.refund(wish, origin.at)?;
     store::refunds::insert(tx, &refund).await?;
-    store::charges::update_refunded(tx, &charge).await?;
+    store::charges::put(tx, &charge).await?;
+    store::transfers::insert(tx, &[transfer], origin.at).await?;
     record(tx, origin, EventType::RefundCreated, &wire::refund::Refund::from(&refund)).await?;
     record(tx, origin, EventType::ChargeRefunded, &wire::charge::Charge::from(&charge)).await?;
     Ok(refund)
 }
 
-/// One attempt at the money of `intent`, whose row the caller has made or locked.
-async fn attempt(
+/// Changes the notes of a refund.
+pub async fn update_refund(
     tx: &mut Connection,
-    intent: &mut PaymentIntent,
-    method: Option<PaymentMethod>,
+    id: &RefundId,
+    change: MetadataChange,
     origin: &Origin,
-) -> Result<Option<Charge>, Failure> {
-    let charge = match intent.confirm(method, origin.at)? {
-        Verdict::ActionNeeded => {
-            store::payment_intents::update(tx, intent).await?;
-            record(tx, origin, EventType::PaymentIntentRequiresAction, &wire(intent)).await?;
-            return Ok(None);
+) -> Result<Refund, Failure> {
+    let refund = store::refunds::lock(tx, id).await?;
+    let mut refund = refund.ok_or_else(|| Refusal::not_found("refund", id.as_str()))?;
+    refund.metadata = refund.metadata.apply(&change)?;
+    store::refunds::update_metadata(tx, &refund).await?;
+    record(tx, origin, EventType::RefundUpdated, &wire::refund::Refund::from(&refund)).await?;
+    Ok(refund)
+}
+
+/// Writes down a move: the charge first, because the PaymentIntent and the transfers refer to it; the events last,
+/// because they show the objects as they are then.
+async fn write(
+    tx: &mut Connection,
+    intent: PaymentIntent,
+    moved: Moved,
+    origin: &Origin,
+) -> Result<Attempted, Failure> {
+    if let Some(charge) = &moved.charge {
+        store::charges::put(tx, charge).await?;
+    }
+    store::payment_intents::update(tx, &intent).await?;
+    store::transfers::insert(tx, &moved.transfers, origin.at).await?;
+    for event in moved.events {
+        match &moved.charge {
+            Some(charge) if event.is_about_charges() => {
+                record(tx, origin, event, &wire::charge::Charge::from(charge)).await?;
+            }
+            _ => record(tx, origin, event, &wire(&intent)).await?,
         }
-        Verdict::Charged(charge) => charge,
-    };
-    // In this order: the PaymentIntent refers to the charge.
-    store::charges::insert(tx, &charge).await?;
-    store::payment_intents::update(tx, intent).await?;
-    let (charge_event, intent_event) = match charge.outcome {
-        Outcome::Succeeded => (EventType::ChargeSucceeded, EventType::PaymentIntentSucceeded),
-        Outcome::Failed(_) => (EventType::ChargeFailed, EventType::PaymentIntentPaymentFailed),
-    };
-    record(tx, origin, charge_event, &wire::charge::Charge::from(&charge)).await?;
-    record(tx, origin, intent_event, &wire(intent)).await?;
-    Ok(Some(charge))
+    }
+    Ok(Attempted { intent, charge: moved.charge })
 }
 
 async fn lock(tx: &mut Connection, id: &PaymentIntentId) -> Result<PaymentIntent, Failure> {
     let intent = store::payment_intents::lock(tx, id).await?;
     Ok(intent.ok_or_else(|| Refusal::not_found("payment_intent", id.as_str()))?)
+}
+
+/// The last attempt of a PaymentIntent whose row is locked. Its own row is locked too, against refunds.
+async fn latest_charge(
+    tx: &mut Connection,
+    intent: &PaymentIntent,
+) -> Result<Option<Charge>, Failure> {
+    match &intent.latest_charge {
+        Some(id) => Ok(store::charges::lock(tx, id).await?),
+        None => Ok(None),
+    }
 }
 
 async fn lock_refundable(tx: &mut Connection, of: &Refundable) -> Result<Charge, Failure> {
@@ -148,7 +212,7 @@ async fn lock_refundable(tx: &mut Connection, of: &Refundable) -> Result<Charge,
             Ok(charge.ok_or_else(|| BadParameter::no_such("charge", "charge", id.as_str()))?)
         }
         Refundable::PaymentIntent(id) => {
-            if let Some(charge) = store::charges::lock_success_of(tx, id).await? {
+            if let Some(charge) = store::charges::lock_captured_of(tx, id).await? {
                 return Ok(charge);
             }
             let intent = store::payment_intents::find(tx, id).await?;

@@ -5,10 +5,12 @@ pub mod lists;
 pub mod params;
 pub mod stamp;
 
+pub mod authentication;
 pub mod charges;
 pub mod events;
 pub mod payment_intents;
 pub mod refunds;
+pub mod webhook_attempts;
 pub mod webhook_endpoints;
 
 pub mod answer;

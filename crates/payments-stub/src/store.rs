@@ -5,6 +5,7 @@ mod page;
 mod row;
 mod schema;
 
+pub mod attempts;
 pub mod charges;
 pub mod deliveries;
 pub mod endpoints;
@@ -12,3 +13,4 @@ pub mod events;
 pub mod idempotency;
 pub mod payment_intents;
 pub mod refunds;
+pub mod transfers;

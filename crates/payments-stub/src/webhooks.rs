@@ -102,6 +102,7 @@ impl Courier {
             span.record("http.response.status_code", status);
         }
         let mut connection = self.state.database.get().await?;
+        store::attempts::insert(&mut connection, claimed, &attempt).await?;
         let Some(reason) = &attempt.error else {
             store::deliveries::mark_delivered(&mut connection, claimed, &attempt).await?;
             self.state.meters.count_delivery("delivered");

@@ -9,6 +9,7 @@ pub mod event;
 pub mod list;
 pub mod payment_intent;
 pub mod refund;
+pub mod webhook_attempt;
 pub mod webhook_endpoint;
 
 /// The version of Stripe's API whose shapes these are.

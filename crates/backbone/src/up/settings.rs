@@ -25,6 +25,7 @@ pub(crate) fn introduce(places: &[Place], variables: &mut Variables) {
     variables.set(&ORDERS, "gateway.api.base_url", url("payments-stub"));
     let receiver = format!("{}/v1/webhooks/gateway", url("orders"));
     variables.set(&PAYMENTS_STUB, "webhooks.url", receiver);
+    variables.set(&PAYMENTS_STUB, "api.public_url", url("payments-stub"));
 }
 
 /// How to log and to stop, and where to put mail; returns where people find it.

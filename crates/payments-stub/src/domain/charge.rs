@@ -8,6 +8,7 @@ use super::metadata::Metadata;
 use super::payment_intent::PaymentIntent;
 use super::payment_method::{Decline, PaymentMethod};
 use super::refusal::{BadParameter, Refusal};
+use super::transfer::{Move, Transfer};
 use super::words::words;
 
 /// One attempt to take the money of a PaymentIntent.
@@ -17,14 +18,14 @@ pub struct Charge {
     pub id: ChargeId,
     /// Whose attempt it is.
     pub payment_intent: PaymentIntentId,
-    /// How much.
+    /// How much was asked for.
     pub amount: Money,
-    /// How much of it was given back, in minor units.
+    /// How much was given back, in minor units.
     pub amount_refunded: i64,
     /// What was charged.
     pub payment_method: PaymentMethod,
-    /// What came of it.
-    pub outcome: Outcome,
+    /// What came of it so far.
+    pub state: State,
     /// As on the PaymentIntent at that moment.
     pub description: Option<String>,
     /// As on the PaymentIntent at that moment.
@@ -37,10 +38,19 @@ pub struct Charge {
 
 /// What came of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The money was taken.
-    Succeeded,
-    /// It was not.
+pub enum State {
+    /// The bank has not answered yet.
+    Pending {
+        /// When it will; `None`: never.
+        settles_at: Option<DateTime<Utc>>,
+    },
+    /// The bank holds the money for us; nothing is taken yet.
+    Authorized,
+    /// So much was taken, in minor units; what was held beyond it went back.
+    Captured(i64),
+    /// What was held went back, all of it.
+    Released,
+    /// The bank said no.
     Failed(Decline),
 }
 
@@ -102,7 +112,7 @@ impl Charge {
     pub fn new(
         intent: &PaymentIntent,
         payment_method: PaymentMethod,
-        decline: Option<Decline>,
+        state: State,
         now: DateTime<Utc>,
     ) -> Self {
         Self {
@@ -111,7 +121,7 @@ impl Charge {
             amount: intent.amount,
             amount_refunded: 0,
             payment_method,
-            outcome: decline.map_or(Outcome::Succeeded, Outcome::Failed),
+            state,
             description: intent.description.clone(),
             receipt_email: intent.receipt_email.clone(),
             metadata: intent.metadata.clone(),
@@ -119,20 +129,48 @@ impl Charge {
         }
     }
 
-    /// What can still be given back, in minor units.
-    pub fn refundable(&self) -> i64 {
-        self.amount.amount() - self.amount_refunded
+    /// How much was taken, in minor units.
+    pub fn captured(&self) -> i64 {
+        match self.state {
+            State::Captured(amount) => amount,
+            _ => 0,
+        }
     }
 
-    /// Whether all of it was given back.
+    /// What can still be given back, in minor units.
+    pub fn refundable(&self) -> i64 {
+        self.captured() - self.amount_refunded
+    }
+
+    /// Whether all that was taken was given back.
     pub fn is_refunded(&self) -> bool {
-        self.refundable() == 0
+        self.captured() > 0 && self.refundable() == 0
+    }
+
+    /// Whether the bank has not answered yet.
+    pub fn is_pending(&self) -> bool {
+        matches!(self.state, State::Pending { .. })
+    }
+
+    /// What came of it in a word, for the metric.
+    pub fn outcome(&self) -> &'static str {
+        match self.state {
+            State::Pending { .. } => "pending",
+            State::Authorized | State::Captured(_) | State::Released => "succeeded",
+            State::Failed(_) => "declined",
+        }
     }
 
     /// Gives money back. The caller holds the lock on the charge's row.
-    pub fn refund(&mut self, wish: NewRefund, now: DateTime<Utc>) -> Result<Refund, Refusal> {
-        if self.outcome != Outcome::Succeeded {
-            return Err(Refusal::ChargeFailed(self.id.clone()));
+    pub fn refund(
+        &mut self,
+        wish: NewRefund,
+        now: DateTime<Utc>,
+    ) -> Result<(Refund, Transfer), Refusal> {
+        match self.state {
+            State::Captured(_) => {}
+            State::Failed(_) => return Err(Refusal::ChargeFailed(self.id.clone())),
+            _ => return Err(Refusal::ChargeNotCaptured(self.id.clone())),
         }
         if self.is_refunded() {
             return Err(Refusal::AlreadyRefunded(self.id.clone()));
@@ -146,7 +184,7 @@ impl Charge {
             return Err(BadParameter::new("amount", message).into());
         }
         self.amount_refunded += amount.amount();
-        Ok(Refund {
+        let refund = Refund {
             id: RefundId::generate(),
             charge: self.id.clone(),
             payment_intent: self.payment_intent.clone(),
@@ -154,7 +192,14 @@ impl Charge {
             reason: wish.reason,
             metadata: wish.metadata,
             created_at: now,
-        })
+        };
+        let transfer = Transfer {
+            kind: Move::Refund,
+            amount,
+            charge: self.id.clone(),
+            refund: Some(refund.id.clone()),
+        };
+        Ok((refund, transfer))
     }
 }
 
@@ -164,14 +209,14 @@ mod tests {
 
     use super::*;
 
-    fn charge(outcome: Outcome) -> Charge {
+    fn charge(state: State) -> Charge {
         Charge {
             id: ChargeId::generate(),
             payment_intent: PaymentIntentId::generate(),
             amount: Money::new(1000, Currency::EUR),
             amount_refunded: 0,
             payment_method: PaymentMethod::find("pm_card_visa").unwrap(),
-            outcome,
+            state,
             description: None,
             receipt_email: None,
             metadata: Metadata::default(),
@@ -194,13 +239,14 @@ mod tests {
 
     #[test]
     fn parts_add_up_to_the_whole_and_no_further() {
-        let mut charge = charge(Outcome::Succeeded);
+        let mut charge = charge(State::Captured(1000));
         charge.refund(wish(&charge, Some(400)), now()).unwrap();
         assert!(matches!(
             charge.refund(wish(&charge, Some(601)), now()),
             Err(Refusal::Parameter(_))
         ));
-        let rest = charge.refund(wish(&charge, None), now()).unwrap();
+        let (rest, transfer) = charge.refund(wish(&charge, None), now()).unwrap();
+        assert_eq!((transfer.amount, &transfer.refund), (rest.amount, &Some(rest.id.clone())));
         assert_eq!((rest.amount.amount(), charge.is_refunded()), (600, true));
         assert!(matches!(
             charge.refund(wish(&charge, Some(1)), now()),
@@ -210,14 +256,14 @@ mod tests {
 
     #[test]
     fn an_amount_beyond_all_bounds_is_refused() {
-        let mut charge = charge(Outcome::Succeeded);
+        let mut charge = charge(State::Captured(1000));
         assert!(charge.refund(wish(&charge, Some(i64::MAX)), now()).is_err());
         assert_eq!(charge.amount_refunded, 0);
     }
 
     #[test]
     fn a_failed_charge_gives_nothing_back() {
-        let mut charge = charge(Outcome::Failed(Decline::Generic));
+        let mut charge = charge(State::Failed(Decline::Generic));
         assert!(matches!(charge.refund(wish(&charge, None), now()), Err(Refusal::ChargeFailed(_))));
     }
 }

@@ -1,12 +1,12 @@
 //! Webhook endpoints: who wants to know what, and the secret that proves where the news comes from.
 
 use chassis::config::Secret;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
 use super::event::EventType;
 use super::id::{EndpointId, random_alphanumerics};
-use super::metadata::Metadata;
+use super::metadata::{Metadata, MetadataChange};
 use super::refusal::BadParameter;
 
 /// As many as Stripe allows; every event is delivered to each.
@@ -22,8 +22,27 @@ pub struct Endpoint {
     pub wish: NewEndpoint,
     /// What its deliveries are signed with.
     pub secret: Secret,
+    /// What they were signed with before, and are until this moment, too.
+    pub previous: Option<(Secret, DateTime<Utc>)>,
+    /// Switched off: nothing that happens from now on is delivered.
+    pub disabled: bool,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+}
+
+/// What a client wants to change about an endpoint; `None` leaves it.
+#[derive(Clone, Debug, Default)]
+pub struct EndpointChange {
+    /// Where deliveries go.
+    pub url: Option<ReceiverUrl>,
+    /// Event types, or the single word `*`.
+    pub enabled_events: Option<Vec<String>>,
+    /// New words about it.
+    pub description: Option<String>,
+    /// New notes.
+    pub metadata: Option<MetadataChange>,
+    /// Whether it is switched off.
+    pub disabled: Option<bool>,
 }
 
 /// What a client asks for.
@@ -42,9 +61,44 @@ pub struct NewEndpoint {
 impl Endpoint {
     /// A new one with a new secret.
     pub fn new(wish: NewEndpoint, now: DateTime<Utc>) -> Self {
-        let secret = format!("whsec_{}{}", random_alphanumerics(), random_alphanumerics());
-        Self { id: EndpointId::generate(), wish, secret: Secret::new(secret), created_at: now }
+        Self {
+            id: EndpointId::generate(),
+            wish,
+            secret: new_secret(),
+            previous: None,
+            disabled: false,
+            created_at: now,
+        }
     }
+
+    /// Changes what may be changed.
+    pub fn update(&mut self, change: EndpointChange) -> Result<(), BadParameter> {
+        if let Some(metadata) = &change.metadata {
+            self.wish.metadata = self.wish.metadata.apply(metadata)?;
+        }
+        if let Some(url) = change.url {
+            self.wish.url = url;
+        }
+        if let Some(events) = change.enabled_events {
+            self.wish.enabled_events = events;
+        }
+        if change.description.is_some() {
+            self.wish.description = change.description;
+        }
+        self.disabled = change.disabled.unwrap_or(self.disabled);
+        Ok(())
+    }
+
+    /// Gives it a new secret. Until `overlap` has passed, deliveries are signed with the old one as well, so that the
+    /// receiver can be changed in its own time.
+    pub fn roll(&mut self, overlap: TimeDelta, now: DateTime<Utc>) {
+        let old = std::mem::replace(&mut self.secret, new_secret());
+        self.previous = (overlap > TimeDelta::zero()).then(|| (old, now + overlap));
+    }
+}
+
+fn new_secret() -> Secret {
+    Secret::new(format!("whsec_{}{}", random_alphanumerics(), random_alphanumerics()))
 }
 
 /// An address that deliveries may go to.

@@ -14,20 +14,30 @@ words!(
         PaymentIntentCreated = "payment_intent.created",
         /// The customer has to act.
         PaymentIntentRequiresAction = "payment_intent.requires_action",
+        /// The bank takes its time.
+        PaymentIntentProcessing = "payment_intent.processing",
+        /// The money is held and can be captured.
+        PaymentIntentAmountCapturableUpdated = "payment_intent.amount_capturable_updated",
         /// Paid.
         PaymentIntentSucceeded = "payment_intent.succeeded",
         /// An attempt was declined.
         PaymentIntentPaymentFailed = "payment_intent.payment_failed",
         /// Given up.
         PaymentIntentCanceled = "payment_intent.canceled",
-        /// Money was taken.
+        /// The bank was asked, and takes its time.
+        ChargePending = "charge.pending",
+        /// The bank said yes: money was taken, or is held.
         ChargeSucceeded = "charge.succeeded",
         /// Money was not taken.
         ChargeFailed = "charge.failed",
-        /// Money was given back, all or part of it.
+        /// What was held was taken, all or part of it.
+        ChargeCaptured = "charge.captured",
+        /// Money was given back, all or part of it; or what was held was released.
         ChargeRefunded = "charge.refunded",
         /// A refund was made.
         RefundCreated = "refund.created",
+        /// A refund's notes were changed.
+        RefundUpdated = "refund.updated",
     }
 );
 
@@ -43,6 +53,11 @@ pub struct Origin {
 }
 
 impl EventType {
+    /// Whether its object is a charge.
+    pub fn is_about_charges(self) -> bool {
+        self.as_str().starts_with("charge.")
+    }
+
     /// The types that a filter means: a name, or a group such as `payment_intent.*`.
     pub fn matching(param: &str, filter: &str) -> Result<Vec<Self>, BadParameter> {
         let prefix =
@@ -65,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_group_is_all_of_its_types() {
-        assert_eq!(EventType::matching("type", "charge.*").unwrap().len(), 3);
+        assert_eq!(EventType::matching("type", "charge.*").unwrap().len(), 5);
         assert_eq!(EventType::matching("type", "*").unwrap(), EventType::ALL);
         assert_eq!(
             EventType::matching("type", "refund.created").unwrap(),

@@ -21,6 +21,13 @@ pub enum MetadataChange {
     Merge(BTreeMap<String, String>),
 }
 
+impl Default for MetadataChange {
+    /// Changes nothing.
+    fn default() -> Self {
+        Self::Merge(BTreeMap::new())
+    }
+}
+
 impl Metadata {
     /// The notes after `change`, if they fit.
     pub fn apply(&self, change: &MetadataChange) -> Result<Self, BadParameter> {

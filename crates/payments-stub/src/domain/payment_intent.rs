@@ -3,23 +3,28 @@
 //! ```text
 //! requires_payment_method ──attach──► requires_confirmation
 //!            ▲                                │ confirm
-//!            │ declined                       ├─ approved ─► succeeded       (the end; refunds are the charge's)
-//!            └────────────────────────────────┤
-//!                                             └─ 3-D Secure ─► requires_action ─confirm─► …
-//! all but succeeded and canceled ──cancel──► canceled                        (the end)
+//!            │ declined                       ├─ approved ───────► succeeded   (the end; refunds are the charge's)
+//!            │                                ├─ capture by hand ► requires_capture ─capture─► succeeded
+//!            │                                ├─ 3-D Secure ─────► requires_action ─the customer─► as if confirmed
+//!            └────────────────────────────────┴─ a slow bank ────► processing ─settles─► succeeded
+//! requires_payment_method, requires_confirmation, requires_action, requires_capture ──cancel──► canceled  (the end)
 //! ```
 //!
-//! A decline is not an end: the same PaymentIntent is confirmed again with another method.
+//! A decline is not an end: the same PaymentIntent is confirmed again with another method. The moves are in
+//! `moves.rs`; each says in one value what must be written down with it.
+
+mod moves;
 
 use chassis::money::Money;
 use chrono::{DateTime, Utc};
 
-use super::charge::Charge;
 use super::id::{ChargeId, PaymentIntentId, random_alphanumerics};
 use super::metadata::Metadata;
-use super::payment_method::{Behaviour, Decline, PaymentMethod};
-use super::refusal::Refusal;
+use super::payment_method::{Decline, Kind, PaymentMethod};
+use super::refusal::{BadParameter, Refusal};
 use super::words::words;
+
+pub use moves::{Confirmation, Moved, Terms};
 
 /// One wish to be paid. It changes by its methods only, under the lock on its row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +33,8 @@ pub struct PaymentIntent {
     pub id: PaymentIntentId,
     /// How much is wanted.
     pub amount: Money,
+    /// How much was taken, in minor units.
+    pub amount_received: i64,
     /// Where it stands.
     pub status: Status,
     /// When the money is to be taken.
@@ -44,8 +51,12 @@ pub struct PaymentIntent {
     pub metadata: Metadata,
     /// Whether the client left the choice of methods to the gateway.
     pub automatic_payment_methods: bool,
+    /// What kinds of methods it takes.
+    pub payment_method_types: Vec<Kind>,
     /// What will be charged.
     pub payment_method: Option<PaymentMethod>,
+    /// Where the customer has to go, in `requires_action`.
+    pub action_url: Option<String>,
     /// The last attempt.
     pub latest_charge: Option<ChargeId>,
     /// Why the last attempt failed, if it did.
@@ -76,20 +87,13 @@ pub struct NewPaymentIntent {
     /// See [`PaymentIntent`].
     pub automatic_payment_methods: bool,
     /// See [`PaymentIntent`].
+    pub payment_method_types: Vec<Kind>,
+    /// See [`PaymentIntent`].
     pub payment_method: Option<PaymentMethod>,
 }
 
-/// What came of a confirmation that was allowed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The method was charged, successfully or not.
-    Charged(Charge),
-    /// The customer has to act first.
-    ActionNeeded,
-}
-
 words!(
-    /// Where a PaymentIntent stands. (`processing` and `requires_capture` come with their methods.)
+    /// Where a PaymentIntent stands.
     Status {
         /// Nothing to charge yet, or the last one was declined.
         RequiresPaymentMethod = "requires_payment_method",
@@ -97,6 +101,10 @@ words!(
         RequiresConfirmation = "requires_confirmation",
         /// The customer has to prove who they are.
         RequiresAction = "requires_action",
+        /// The bank takes its time.
+        Processing = "processing",
+        /// The money is held; the client has to take it.
+        RequiresCapture = "requires_capture",
         /// Paid. An end.
         Succeeded = "succeeded",
         /// Given up. An end.
@@ -105,12 +113,14 @@ words!(
 );
 
 words!(
-    /// When the money is to be taken. (`manual` comes with its own endpoint.)
+    /// When the money is to be taken.
     CaptureMethod {
         /// At once.
         Automatic = "automatic",
         /// At once, as far as anybody can see; Stripe's default.
         AutomaticAsync = "automatic_async",
+        /// When the client says so; until then it is held.
+        Manual = "manual",
     }
 );
 
@@ -125,10 +135,23 @@ words!(
         RequestedByCustomer = "requested_by_customer",
         /// Nobody came back.
         Abandoned = "abandoned",
+        /// The gateway gave it up: what was held was not captured in time. No client can say this.
+        Automatic = "automatic",
     }
 );
 
 impl Status {
+    /// Where a PaymentIntent can still be confirmed, and given another method.
+    pub const OPEN: &[Self] =
+        &[Self::RequiresPaymentMethod, Self::RequiresConfirmation, Self::RequiresAction];
+    /// Where it can still be given up. While a bank takes its time, nobody can.
+    pub const CANCELABLE: &[Self] = &[
+        Self::RequiresPaymentMethod,
+        Self::RequiresConfirmation,
+        Self::RequiresAction,
+        Self::RequiresCapture,
+    ];
+
     /// Whether nothing more can happen.
     pub fn is_end(self) -> bool {
         matches!(self, Self::Succeeded | Self::Canceled)
@@ -137,114 +160,88 @@ impl Status {
 
 impl PaymentIntent {
     /// A new one, not yet confirmed.
-    pub fn new(wish: NewPaymentIntent, now: DateTime<Utc>) -> Self {
+    pub fn new(wish: NewPaymentIntent, now: DateTime<Utc>) -> Result<Self, Refusal> {
         let id = PaymentIntentId::generate();
-        let status = if wish.payment_method.is_some() {
-            Status::RequiresConfirmation
-        } else {
-            Status::RequiresPaymentMethod
-        };
-        Self {
+        let mut intent = Self {
             client_secret: format!("{id}_secret_{}", random_alphanumerics()),
             id,
             amount: wish.amount,
-            status,
+            amount_received: 0,
+            status: Status::RequiresPaymentMethod,
             capture_method: wish.capture_method,
             description: wish.description,
             receipt_email: wish.receipt_email,
             return_url: wish.return_url,
             metadata: wish.metadata,
             automatic_payment_methods: wish.automatic_payment_methods,
-            payment_method: wish.payment_method,
+            payment_method_types: wish.payment_method_types,
+            payment_method: None,
+            action_url: None,
             latest_charge: None,
             last_decline: None,
             cancellation_reason: None,
             canceled_at: None,
             created_at: now,
+        };
+        if let Some(method) = wish.payment_method {
+            intent.attach(method)?;
         }
+        Ok(intent)
     }
 
     /// Names what will be charged.
     pub fn attach(&mut self, method: PaymentMethod) -> Result<(), Refusal> {
-        if self.status.is_end() {
-            return Err(self.refuse("update the payment_method of"));
-        }
+        self.allow("update the payment_method of", Status::OPEN)?;
+        self.check_method(method)?;
         self.payment_method = Some(method);
+        self.action_url = None;
         self.status = Status::RequiresConfirmation;
         Ok(())
     }
 
-    /// Charges `method`, or the one that is attached.
-    pub fn confirm(
-        &mut self,
-        method: Option<PaymentMethod>,
-        now: DateTime<Utc>,
-    ) -> Result<Verdict, Refusal> {
-        if self.status.is_end() {
-            return Err(self.refuse("confirm"));
-        }
-        let Some(method) = method.or(self.payment_method) else {
-            return Err(self.refuse_without_method());
-        };
-        match method.behaviour() {
-            Behaviour::Authenticate => {
-                self.payment_method = Some(method);
-                self.status = Status::RequiresAction;
-                Ok(Verdict::ActionNeeded)
-            }
-            Behaviour::Approve => {
-                let charge = Charge::new(self, method, None, now);
-                self.payment_method = Some(method);
-                self.status = Status::Succeeded;
-                self.last_decline = None;
-                self.latest_charge = Some(charge.id.clone());
-                Ok(Verdict::Charged(charge))
-            }
-            Behaviour::Decline(decline) => {
-                let charge = Charge::new(self, method, Some(decline), now);
-                // A method that was declined is forgotten: the next confirmation has to name one.
-                self.payment_method = None;
-                self.status = Status::RequiresPaymentMethod;
-                self.last_decline = Some(decline);
-                self.latest_charge = Some(charge.id.clone());
-                Ok(Verdict::Charged(charge))
-            }
-        }
+    /// How much is held and can be captured, in minor units.
+    pub fn amount_capturable(&self) -> i64 {
+        if self.status == Status::RequiresCapture { self.amount.amount() } else { 0 }
     }
 
-    /// Gives it up.
-    pub fn cancel(
-        &mut self,
-        reason: Option<CancellationReason>,
-        now: DateTime<Utc>,
-    ) -> Result<(), Refusal> {
-        if self.status.is_end() {
-            return Err(self.refuse("cancel"));
+    fn check_method(&self, method: PaymentMethod) -> Result<(), BadParameter> {
+        const PARAM: &str = "payment_method";
+        let kind = method.kind();
+        if !self.payment_method_types.contains(&kind) {
+            let message = format!(
+                "The PaymentMethod provided ({}) is not allowed for this PaymentIntent. \
+                 Its payment_method_types do not include it.",
+                kind.as_str()
+            );
+            return Err(BadParameter::new(PARAM, message));
         }
-        self.status = Status::Canceled;
-        self.cancellation_reason = reason;
-        self.canceled_at = Some(now);
+        if kind == Kind::UsBankAccount && self.capture_method == CaptureMethod::Manual {
+            let message =
+                "A bank account cannot be held, so it does not go with capture_method=manual.";
+            return Err(BadParameter::new(PARAM, message));
+        }
         Ok(())
     }
 
-    fn refuse(&self, verb: &str) -> Refusal {
-        let allowed: Vec<_> =
-            Status::ALL.iter().filter(|status| !status.is_end()).map(|s| s.as_str()).collect();
+    /// Refuses a move from a state that does not allow it.
+    fn allow(&self, verb: &str, from: &[Status]) -> Result<(), Refusal> {
+        if from.contains(&self.status) {
+            return Ok(());
+        }
+        let allowed: Vec<_> = from.iter().map(|status| status.as_str()).collect();
         let message = format!(
             "You cannot {verb} this PaymentIntent because it has a status of {}. \
              Only a PaymentIntent with one of the following statuses may be changed so: {}.",
             self.status.as_str(),
             allowed.join(", ")
         );
-        Refusal::UnexpectedState { intent: Box::new(self.clone()), message }
+        Err(Refusal::UnexpectedState { intent: Box::new(self.clone()), message })
     }
 
     fn refuse_without_method(&self) -> Refusal {
-        let message =
-            "You cannot confirm this PaymentIntent because it's missing a payment method. \
-                       Update it with a payment method first, or confirm it with one."
-                .to_owned();
-        Refusal::UnexpectedState { intent: Box::new(self.clone()), message }
+        let message = "You cannot confirm this PaymentIntent because it's missing a payment method. \
+                       Update it with a payment method first, or confirm it with one.";
+        Refusal::UnexpectedState { intent: Box::new(self.clone()), message: message.to_owned() }
     }
 }
 

@@ -4,6 +4,7 @@
 //! should find out here. <https://docs.stripe.com/testing>
 
 use super::refusal::BadParameter;
+use super::words::words;
 
 /// One of the test methods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,18 +16,27 @@ pub struct PaymentMethod {
 /// What an attempt to charge a method comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Behaviour {
-    /// The money is taken.
+    /// The bank answers at once.
+    Answer(Bank),
+    /// The customer has to prove who they are first (3-D Secure); then the bank answers.
+    Authenticate(Bank),
+    /// The bank takes days to answer; `None`: it never does.
+    Delay(Option<Bank>),
+}
+
+/// A bank's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bank {
+    /// Yes.
     Approve,
-    /// The customer has to prove who they are first (3-D Secure).
-    Authenticate,
-    /// The bank says no.
+    /// No.
     Decline(Decline),
 }
 
-/// Why a bank says no.
+/// Why an attempt failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decline {
-    /// It does not say why.
+    /// The bank does not say why.
     Generic,
     /// Not enough money.
     InsufficientFunds,
@@ -40,30 +50,62 @@ pub enum Decline {
     IncorrectCvc,
     /// Something broke; trying again may help.
     ProcessingError,
+    /// The bank wants to see the customer, who is not there (`off_session`).
+    AuthenticationRequired,
+    /// The customer could not prove who they are. The bank was not asked, so there is no charge.
+    AuthenticationFailed,
+    /// The bank account is closed.
+    AccountClosed,
+    /// The bank account holds too little.
+    AccountEmpty,
 }
 
-use Behaviour::{Approve, Authenticate, Decline as Declines};
+words!(
+    /// What kind of thing a method is.
+    Kind {
+        /// A card: the bank answers at once.
+        Card = "card",
+        /// A bank account (ACH direct debit): the bank answers after days.
+        UsBankAccount = "us_bank_account",
+    }
+);
+
+use Behaviour::{Answer, Authenticate, Delay};
+
+const APPROVE: Behaviour = Answer(Bank::Approve);
+
+const fn decline(decline: Decline) -> Behaviour {
+    Answer(Bank::Decline(decline))
+}
 
 const METHODS: &[(&str, Behaviour)] = &[
-    ("pm_card_visa", Approve),
-    ("pm_card_mastercard", Approve),
-    ("pm_card_amex", Approve),
-    ("pm_card_authenticationRequired", Authenticate),
-    ("pm_card_threeDSecure2Required", Authenticate),
+    ("pm_card_visa", APPROVE),
+    ("pm_card_mastercard", APPROVE),
+    ("pm_card_amex", APPROVE),
+    ("pm_card_authenticationRequired", Authenticate(Bank::Approve)),
+    ("pm_card_threeDSecure2Required", Authenticate(Bank::Approve)),
+    (
+        "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds",
+        Authenticate(Bank::Decline(Decline::InsufficientFunds)),
+    ),
     // It can be attached, and fails when it is charged: to a payment that is the same as a decline.
-    ("pm_card_chargeCustomerFail", Declines(Decline::Generic)),
+    ("pm_card_chargeCustomerFail", decline(Decline::Generic)),
     // Both spellings are in the wild.
-    ("pm_card_chargeDeclined", Declines(Decline::Generic)),
-    ("pm_card_visa_chargeDeclined", Declines(Decline::Generic)),
-    ("pm_card_chargeDeclinedInsufficientFunds", Declines(Decline::InsufficientFunds)),
-    ("pm_card_visa_chargeDeclinedInsufficientFunds", Declines(Decline::InsufficientFunds)),
-    ("pm_card_chargeDeclinedLostCard", Declines(Decline::LostCard)),
-    ("pm_card_visa_chargeDeclinedLostCard", Declines(Decline::LostCard)),
-    ("pm_card_chargeDeclinedStolenCard", Declines(Decline::StolenCard)),
-    ("pm_card_visa_chargeDeclinedStolenCard", Declines(Decline::StolenCard)),
-    ("pm_card_chargeDeclinedExpiredCard", Declines(Decline::ExpiredCard)),
-    ("pm_card_chargeDeclinedIncorrectCvc", Declines(Decline::IncorrectCvc)),
-    ("pm_card_chargeDeclinedProcessingError", Declines(Decline::ProcessingError)),
+    ("pm_card_chargeDeclined", decline(Decline::Generic)),
+    ("pm_card_visa_chargeDeclined", decline(Decline::Generic)),
+    ("pm_card_chargeDeclinedInsufficientFunds", decline(Decline::InsufficientFunds)),
+    ("pm_card_visa_chargeDeclinedInsufficientFunds", decline(Decline::InsufficientFunds)),
+    ("pm_card_chargeDeclinedLostCard", decline(Decline::LostCard)),
+    ("pm_card_visa_chargeDeclinedLostCard", decline(Decline::LostCard)),
+    ("pm_card_chargeDeclinedStolenCard", decline(Decline::StolenCard)),
+    ("pm_card_visa_chargeDeclinedStolenCard", decline(Decline::StolenCard)),
+    ("pm_card_chargeDeclinedExpiredCard", decline(Decline::ExpiredCard)),
+    ("pm_card_chargeDeclinedIncorrectCvc", decline(Decline::IncorrectCvc)),
+    ("pm_card_chargeDeclinedProcessingError", decline(Decline::ProcessingError)),
+    ("pm_usBankAccount_success", Delay(Some(Bank::Approve))),
+    ("pm_usBankAccount_accountClosed", Delay(Some(Bank::Decline(Decline::AccountClosed)))),
+    ("pm_usBankAccount_insufficientFunds", Delay(Some(Bank::Decline(Decline::AccountEmpty)))),
+    ("pm_usBankAccount_processing", Delay(None)),
 ];
 
 impl PaymentMethod {
@@ -97,6 +139,19 @@ impl PaymentMethod {
     pub fn behaviour(self) -> Behaviour {
         self.behaviour
     }
+
+    /// What kind of thing it is.
+    pub fn kind(self) -> Kind {
+        match self.behaviour {
+            Answer(_) | Authenticate(_) => Kind::Card,
+            Delay(_) => Kind::UsBankAccount,
+        }
+    }
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        METHODS.iter().map(|(name, behaviour)| Self { name, behaviour: *behaviour })
+    }
 }
 
 /// 12 to 19 digits (ISO/IEC 7812), however they are grouped.
@@ -107,7 +162,7 @@ fn looks_like_a_card_number(text: &str) -> bool {
 }
 
 impl Decline {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 11] = [
         Self::Generic,
         Self::InsufficientFunds,
         Self::LostCard,
@@ -115,6 +170,10 @@ impl Decline {
         Self::ExpiredCard,
         Self::IncorrectCvc,
         Self::ProcessingError,
+        Self::AuthenticationRequired,
+        Self::AuthenticationFailed,
+        Self::AccountClosed,
+        Self::AccountEmpty,
     ];
 
     /// The decline of this name.
@@ -132,6 +191,10 @@ impl Decline {
             Self::ExpiredCard => "expired_card",
             Self::IncorrectCvc => "incorrect_cvc",
             Self::ProcessingError => "processing_error",
+            Self::AuthenticationRequired => "authentication_required",
+            Self::AuthenticationFailed => "authentication_failed",
+            Self::AccountClosed => "account_closed",
+            Self::AccountEmpty => "account_empty",
         }
     }
 
@@ -141,13 +204,21 @@ impl Decline {
             Self::Generic | Self::InsufficientFunds | Self::LostCard | Self::StolenCard => {
                 "card_declined"
             }
-            Self::ExpiredCard | Self::IncorrectCvc | Self::ProcessingError => self.name(),
+            Self::AuthenticationFailed => "payment_intent_authentication_failure",
+            Self::AccountClosed | Self::AccountEmpty => "payment_intent_payment_attempt_failed",
+            Self::ExpiredCard
+            | Self::IncorrectCvc
+            | Self::ProcessingError
+            | Self::AuthenticationRequired => self.name(),
         }
     }
 
-    /// Stripe's `decline_code`: what the bank said.
-    pub fn decline_code(self) -> &'static str {
-        self.name()
+    /// Stripe's `decline_code`: what a card's bank said.
+    pub fn decline_code(self) -> Option<&'static str> {
+        match self {
+            Self::AuthenticationFailed | Self::AccountClosed | Self::AccountEmpty => None,
+            _ => Some(self.name()),
+        }
     }
 
     /// What one may show to the customer. A thief must not learn that a card was reported.
@@ -159,6 +230,16 @@ impl Decline {
             Self::IncorrectCvc => "Your card's security code is incorrect.",
             Self::ProcessingError => {
                 "An error occurred while processing your card. Try again in a little bit."
+            }
+            Self::AuthenticationRequired => {
+                "Your card was declined. This transaction requires authentication."
+            }
+            Self::AuthenticationFailed => {
+                "We are unable to authenticate your payment method. Please choose a different payment method and try again."
+            }
+            Self::AccountClosed => "The customer's bank account has been closed.",
+            Self::AccountEmpty => {
+                "The customer's account has insufficient funds to cover this payment."
             }
         }
     }

@@ -81,6 +81,11 @@ pub enum Refusal {
     /// A failed charge took nothing.
     #[error("Charge {0} failed, so there is nothing to refund.")]
     ChargeFailed(ChargeId),
+    /// Nothing of this charge was taken, or not yet.
+    #[error(
+        "Charge {0} has not been captured, so there is nothing to refund. Cancel its PaymentIntent instead."
+    )]
+    ChargeNotCaptured(ChargeId),
     /// The first request with this key still runs.
     #[error(
         "There is currently another in-progress request using this Idempotent Key (that probably means you submitted \

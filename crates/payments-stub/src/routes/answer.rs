@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::errors::{self, StripeError};
 use super::params::Expand;
-use crate::domain::charge::Outcome as Charged;
+use crate::domain::charge::{Charge, State};
 use crate::idempotency::{Answer, Outcome};
 use crate::payments::Attempted;
 use crate::wire::payment_intent::PaymentIntent;
@@ -21,13 +21,12 @@ pub fn of(object: &impl Serialize) -> Answer {
 /// What came of an attempt: the PaymentIntent, or the decline with the PaymentIntent in it.
 pub fn of_attempt(attempted: &Attempted, expand: Expand) -> Answer {
     let charge = attempted.charge.as_ref();
-    if let Some((charge, Charged::Failed(decline))) = charge.map(|charge| (charge, charge.outcome))
-    {
+    if let Some((charge, State::Failed(decline))) = charge.map(|charge| (charge, charge.state)) {
         return errors::declined(attempted, charge, decline);
     }
     let answer =
         of(&PaymentIntent::new(&attempted.intent, charge.filter(|_| expand.latest_charge)));
-    Answer { charged: charge.map(|charge| charge.outcome), ..answer }
+    Answer { charged: charge.map(Charge::outcome), ..answer }
 }
 
 /// An answer as HTTP, with the headers of a repetition if it is one.

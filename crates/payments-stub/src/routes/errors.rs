@@ -7,19 +7,18 @@ use chassis::db::{DbError, is_transient};
 use chassis::problem::ProblemType;
 
 use super::stamp;
-use crate::domain::charge::{Charge, Outcome};
+use crate::domain::charge::Charge;
 use crate::domain::id::RequestId;
 use crate::domain::payment_method::Decline;
 use crate::domain::refusal::{BadParameter, Refusal};
 use crate::failure::Failure;
 use crate::idempotency::Answer;
 use crate::payments::Attempted;
-use crate::wire::error::{ErrorEnvelope, ErrorObject, doc_url};
+use crate::wire::error::{ErrorEnvelope, ErrorObject, doc_url, error_type};
 use crate::wire::payment_intent::PaymentIntent;
 
 const INVALID_REQUEST: &str = "invalid_request_error";
 const IDEMPOTENCY: &str = "idempotency_error";
-const CARD: &str = "card_error";
 const API: &str = "api_error";
 
 /// A failure on its way out: what the client reads, and what only the log does.
@@ -107,16 +106,16 @@ impl StripeError {
 /// charge was really attempted.
 pub fn declined(attempted: &Attempted, charge: &Charge, decline: Decline) -> Answer {
     let object = ErrorObject {
-        r#type: CARD,
+        r#type: error_type(decline),
         code: Some(decline.code()),
         message: decline.message().to_owned(),
-        decline_code: Some(decline.decline_code()),
+        decline_code: decline.decline_code(),
         doc_url: Some(doc_url(decline.code())),
         charge: Some(charge.id.to_string()),
         payment_intent: Some(Box::new(PaymentIntent::new(&attempted.intent, None))),
         ..ErrorObject::default()
     };
-    let charged = Some(Outcome::Failed(decline));
+    let charged = Some(charge.outcome());
     Answer {
         status: StatusCode::PAYMENT_REQUIRED.as_u16(),
         body: write(&ErrorEnvelope { error: object }),
@@ -162,6 +161,7 @@ impl From<Refusal> for StripeError {
             Refusal::AlreadyRefunded(_) => Self::invalid(message).code("charge_already_refunded"),
             Refusal::NothingToRefund(_)
             | Refusal::ChargeFailed(_)
+            | Refusal::ChargeNotCaptured(_)
             | Refusal::TooManyEndpoints(_) => Self::invalid(message),
             Refusal::KeyInUse(_) => Self::new(StatusCode::CONFLICT, INVALID_REQUEST, message)
                 .code("idempotency_key_in_use"),

@@ -273,7 +273,7 @@ pub fn boolean(name: &str, value: Option<&str>) -> Result<Option<bool>, BadParam
 pub fn word<T>(
     name: &str,
     value: Option<String>,
-    find: fn(&str) -> Option<T>,
+    find: impl Fn(&str) -> Option<T>,
 ) -> Result<Option<T>, BadParameter> {
     let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(None) };
     find(&value)

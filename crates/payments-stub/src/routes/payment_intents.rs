@@ -2,6 +2,8 @@
 
 mod forms;
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, web};
 use futures_util::FutureExt as _;
 
@@ -19,7 +21,9 @@ use crate::wire::list::List;
 use crate::wire::payment_intent::PaymentIntent;
 use crate::{payments, store};
 
-pub use forms::{AutomaticPaymentMethodsForm, CancelForm, ConfirmForm, CreateForm, UpdateForm};
+pub use forms::{
+    AutomaticPaymentMethodsForm, CancelForm, CaptureForm, ConfirmForm, CreateForm, UpdateForm,
+};
 
 const PATH: &str = "/v1/payment_intents";
 
@@ -38,9 +42,11 @@ pub async fn create(
     let request = form.request(origin.clone());
     let expand = form.expand;
     let (wish, confirm) = form.params.parse()?;
+    let terms = Arc::clone(&state.terms);
     let effect = once(&state, request, move |tx| {
         async move {
-            Ok(answer::of_attempt(&payments::create(tx, wish, confirm, &origin).await?, expand))
+            let attempted = payments::create(tx, wish, confirm, &terms, &origin).await?;
+            Ok(answer::of_attempt(&attempted, expand))
         }
         .boxed()
     });
@@ -129,10 +135,37 @@ pub async fn confirm(
     let origin = caller.origin(state.clock.now());
     let request = form.request(origin.clone());
     let expand = form.expand;
-    let method = form.params.parse()?;
+    let (confirmation, terms) = (form.params.parse()?, Arc::clone(&state.terms));
     let effect = once(&state, request, move |tx| {
         async move {
-            Ok(answer::of_attempt(&payments::confirm(tx, &id, method, &origin).await?, expand))
+            let attempted = payments::confirm(tx, &id, confirmation, &terms, &origin).await?;
+            Ok(answer::of_attempt(&attempted, expand))
+        }
+        .boxed()
+    });
+    answer::respond(effect.await?)
+}
+
+/// Takes what is held: all of it, or a part.
+#[utoipa::path(post, path = "/v1/payment_intents/{id}/capture", tag = "payment_intents", operation_id = "capture_payment_intent",
+    params(("id" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat.")),
+    request_body(content = CaptureForm, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, body = PaymentIntent), (status = "4XX", body = ErrorEnvelope)),
+    security(("secret_key" = [])))]
+pub async fn capture(
+    caller: Caller,
+    id: web::Path<String>,
+    form: Form<CaptureForm>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, StripeError> {
+    let id = parse_id(&id)?;
+    let origin = caller.origin(state.clock.now());
+    let request = form.request(origin.clone());
+    let expand = form.expand;
+    let amount = form.params.parse()?;
+    let effect = once(&state, request, move |tx| {
+        async move {
+            Ok(answer::of_attempt(&payments::capture(tx, &id, amount, &origin).await?, expand))
         }
         .boxed()
     });

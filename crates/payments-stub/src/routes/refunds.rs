@@ -38,6 +38,13 @@ pub struct RefundForm {
     metadata: Option<MetadataParam>,
 }
 
+/// What may be changed later.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct RefundUpdateForm {
+    /// Notes to set; an empty value forgets one, `metadata=` forgets all.
+    metadata: Option<MetadataParam>,
+}
+
 /// The parameters of the list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -115,6 +122,32 @@ pub async fn read(
     let mut connection = state.database.get().await?;
     let refund = store::refunds::find(&mut connection, &refund_id).await?.ok_or_else(missing)?;
     Ok(HttpResponse::Ok().json(Refund::from(&refund)))
+}
+
+/// Changes the notes of a refund.
+#[utoipa::path(post, path = "/v1/refunds/{id}", tag = "refunds", operation_id = "update_refund",
+    params(("id" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat.")),
+    request_body(content = RefundUpdateForm, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, body = Refund), (status = "4XX", body = ErrorEnvelope)),
+    security(("secret_key" = [])))]
+pub async fn update(
+    caller: Caller,
+    id: web::Path<String>,
+    form: Form<RefundUpdateForm>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, StripeError> {
+    let id = RefundId::parse(&id).ok_or_else(|| Refusal::not_found("refund", &id))?;
+    let origin = caller.origin(state.clock.now());
+    let request = form.request(origin.clone());
+    let change = form.params.metadata.map(MetadataParam::into_change).unwrap_or_default();
+    let effect = once(&state, request, move |tx| {
+        async move {
+            let refund = payments::update_refund(tx, &id, change, &origin).await?;
+            Ok(answer::of(&Refund::from(&refund)))
+        }
+        .boxed()
+    });
+    answer::respond(effect.await?)
 }
 
 impl RefundForm {

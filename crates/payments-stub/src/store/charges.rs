@@ -9,17 +9,35 @@ use serde_json::Value;
 
 use super::row;
 use super::schema::charges;
-use crate::domain::charge::{Charge, Outcome};
+use crate::domain::charge::{Charge, State};
 use crate::domain::id::{ChargeId, PaymentIntentId};
 use crate::domain::listing::Listing;
 use crate::domain::payment_method::{Decline, PaymentMethod};
 
-const SUCCEEDED: &str = "succeeded";
+const PENDING: &str = "pending";
+const AUTHORIZED: &str = "authorized";
+const CAPTURED: &str = "captured";
+const RELEASED: &str = "released";
 const FAILED: &str = "failed";
 
-/// Adds an attempt. The index `charges_one_success` refuses a second success, whatever the code believes.
-pub async fn insert(connection: &mut Connection, charge: &Charge) -> QueryResult<()> {
-    diesel::insert_into(charges::table).values(Row::from(charge)).execute(connection).await?;
+/// Writes an attempt, new or changed; the caller holds the lock on its PaymentIntent or on the attempt itself.
+/// The index `charges_one_alive` refuses a second one that took money or may, whatever the code believes.
+pub async fn put(connection: &mut Connection, charge: &Charge) -> QueryResult<()> {
+    let row = Row::from(charge);
+    let changes = (
+        charges::status.eq(row.status.clone()),
+        charges::amount_captured.eq(row.amount_captured),
+        charges::amount_refunded.eq(row.amount_refunded),
+        charges::settles_at.eq(row.settles_at),
+        charges::failure.eq(row.failure.clone()),
+    );
+    diesel::insert_into(charges::table)
+        .values(row)
+        .on_conflict(charges::id)
+        .do_update()
+        .set(changes)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -40,13 +58,13 @@ pub async fn lock(connection: &mut Connection, id: &ChargeId) -> QueryResult<Opt
     row.optional()?.map(Charge::try_from).transpose()
 }
 
-/// The successful one of a PaymentIntent, with the lock on its row.
-pub async fn lock_success_of(
+/// The one that took the money of a PaymentIntent, with the lock on its row.
+pub async fn lock_captured_of(
     connection: &mut Connection,
     intent: &PaymentIntentId,
 ) -> QueryResult<Option<Charge>> {
     let row = charges::table
-        .filter(charges::payment_intent_id.eq(intent.as_str()).and(charges::status.eq(SUCCEEDED)))
+        .filter(charges::payment_intent_id.eq(intent.as_str()).and(charges::status.eq(CAPTURED)))
         .select(Row::as_select())
         .for_update()
         .first(connection)
@@ -54,13 +72,32 @@ pub async fn lock_success_of(
     row.optional()?.map(Charge::try_from).transpose()
 }
 
-/// Writes how much was given back. The caller holds the lock; the database checks the bounds once more.
-pub async fn update_refunded(connection: &mut Connection, charge: &Charge) -> QueryResult<()> {
-    diesel::update(charges::table.find(charge.id.as_str()))
-        .set(charges::amount_refunded.eq(charge.amount_refunded))
-        .execute(connection)
-        .await?;
-    Ok(())
+/// A pending one whose bank has answered by now.
+pub async fn find_due(
+    connection: &mut Connection,
+    now: DateTime<Utc>,
+) -> QueryResult<Option<Charge>> {
+    let row = charges::table
+        .filter(charges::settles_at.le(now))
+        .order(charges::settles_at)
+        .select(Row::as_select())
+        .first(connection)
+        .await;
+    row.optional()?.map(Charge::try_from).transpose()
+}
+
+/// One that has held money since before `limit`.
+pub async fn find_old_hold(
+    connection: &mut Connection,
+    limit: DateTime<Utc>,
+) -> QueryResult<Option<Charge>> {
+    let row = charges::table
+        .filter(charges::status.eq(AUTHORIZED).and(charges::created_at.lt(limit)))
+        .order(charges::created_at)
+        .select(Row::as_select())
+        .first(connection)
+        .await;
+    row.optional()?.map(Charge::try_from).transpose()
 }
 
 /// One page, of one PaymentIntent or of all; `None` when its cursor names nothing.
@@ -83,9 +120,11 @@ struct Row {
     id: String,
     payment_intent_id: String,
     amount: i64,
+    amount_captured: i64,
     amount_refunded: i64,
     currency: String,
     status: String,
+    settles_at: Option<DateTime<Utc>>,
     payment_method: String,
     failure: Option<String>,
     description: Option<String>,
@@ -96,17 +135,22 @@ struct Row {
 
 impl From<&Charge> for Row {
     fn from(charge: &Charge) -> Self {
-        let (status, failure) = match charge.outcome {
-            Outcome::Succeeded => (SUCCEEDED, None),
-            Outcome::Failed(decline) => (FAILED, Some(decline.name().to_owned())),
+        let (status, settles_at, failure) = match charge.state {
+            State::Pending { settles_at } => (PENDING, settles_at, None),
+            State::Authorized => (AUTHORIZED, None, None),
+            State::Captured(_) => (CAPTURED, None, None),
+            State::Released => (RELEASED, None, None),
+            State::Failed(decline) => (FAILED, None, Some(decline.name().to_owned())),
         };
         Self {
             id: charge.id.to_string(),
             payment_intent_id: charge.payment_intent.to_string(),
             amount: charge.amount.amount(),
+            amount_captured: charge.captured(),
             amount_refunded: charge.amount_refunded,
             currency: charge.amount.currency().code().to_owned(),
             status: status.to_owned(),
+            settles_at,
             payment_method: charge.payment_method.name().to_owned(),
             failure,
             description: charge.description.clone(),
@@ -121,9 +165,14 @@ impl TryFrom<Row> for Charge {
     type Error = Error;
 
     fn try_from(row: Row) -> Result<Self, Error> {
-        let outcome = match row::word("failure", row.failure, Decline::find)? {
-            None => Outcome::Succeeded,
-            Some(decline) => Outcome::Failed(decline),
+        let failure = row::word("failure", row.failure, Decline::find)?;
+        let state = match (row.status.as_str(), failure) {
+            (PENDING, None) => State::Pending { settles_at: row.settles_at },
+            (AUTHORIZED, None) => State::Authorized,
+            (CAPTURED, None) => State::Captured(row.amount_captured),
+            (RELEASED, None) => State::Released,
+            (FAILED, Some(decline)) => State::Failed(decline),
+            _ => return Err(row::unreadable("status")),
         };
         Ok(Self {
             id: ChargeId::stored(row.id),
@@ -132,7 +181,7 @@ impl TryFrom<Row> for Charge {
             amount_refunded: row.amount_refunded,
             payment_method: PaymentMethod::find(&row.payment_method)
                 .ok_or_else(|| row::unreadable("payment_method"))?,
-            outcome,
+            state,
             description: row.description,
             receipt_email: row.receipt_email,
             metadata: row::metadata(row.metadata)?,

@@ -26,8 +26,8 @@ pub struct Claimed {
     pub traceparent: Option<String>,
     /// Where to.
     pub url: String,
-    /// What to sign with.
-    pub secret: Secret,
+    /// What to sign with: the endpoint's secret, and the one before it while that is in force.
+    pub secrets: Vec<Secret>,
 }
 
 /// What an attempt came to, for the books.
@@ -86,7 +86,7 @@ pub async fn claim(
         ))
         .execute(connection)
         .await?;
-    let row: (i32, String, String, Option<String>, String, String) = webhook_deliveries::table
+    let row: ClaimedRow = webhook_deliveries::table
         .inner_join(events::table)
         .inner_join(webhook_endpoints::table)
         .filter(webhook_deliveries::id.eq(id))
@@ -97,12 +97,20 @@ pub async fn claim(
             events::traceparent,
             webhook_endpoints::url,
             webhook_endpoints::secret,
+            webhook_endpoints::previous_secret,
+            webhook_endpoints::previous_expires_at,
         ))
         .first(connection)
         .await?;
-    let (attempt, event, body, traceparent, url, secret) = row;
-    Ok(Some(Claimed { id, attempt, event, body, traceparent, url, secret: Secret::new(secret) }))
+    let (attempt, event, body, traceparent, url, secret, previous, expires_at) = row;
+    let previous = previous.filter(|_| expires_at.is_some_and(|expires_at| now < expires_at));
+    let secrets = std::iter::once(secret).chain(previous).map(Secret::new).collect();
+    Ok(Some(Claimed { id, attempt, event, body, traceparent, url, secrets }))
 }
+
+/// The attempt, the event and its body and trace, the endpoint's address and secrets.
+type ClaimedRow =
+    (i32, String, String, Option<String>, String, String, Option<String>, Option<DateTime<Utc>>);
 
 /// It arrived: the end, whoever holds the lease by now.
 pub async fn mark_delivered(

@@ -65,6 +65,36 @@ pub async fn find(connection: &mut Connection, id: &EndpointId) -> QueryResult<O
     row.optional()?.map(Endpoint::try_from).transpose()
 }
 
+/// The one of this name, with the lock on its row.
+pub async fn lock(connection: &mut Connection, id: &EndpointId) -> QueryResult<Option<Endpoint>> {
+    let row = webhook_endpoints::table
+        .find(id.as_str())
+        .select(Row::as_select())
+        .for_update()
+        .first(connection)
+        .await;
+    row.optional()?.map(Endpoint::try_from).transpose()
+}
+
+/// Writes everything that can change. The caller holds the lock.
+pub async fn update(connection: &mut Connection, endpoint: &Endpoint) -> QueryResult<()> {
+    let row = Row::new(endpoint, false);
+    diesel::update(webhook_endpoints::table.find(endpoint.id.as_str()))
+        .set((
+            webhook_endpoints::url.eq(row.url),
+            webhook_endpoints::secret.eq(row.secret),
+            webhook_endpoints::previous_secret.eq(row.previous_secret),
+            webhook_endpoints::previous_expires_at.eq(row.previous_expires_at),
+            webhook_endpoints::disabled.eq(row.disabled),
+            webhook_endpoints::enabled_events.eq(row.enabled_events),
+            webhook_endpoints::description.eq(row.description),
+            webhook_endpoints::metadata.eq(row.metadata),
+        ))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Forgets an endpoint and what was on its way to it; says whether there was one.
 pub async fn delete(connection: &mut Connection, id: &EndpointId) -> QueryResult<bool> {
     let deleted =
@@ -86,7 +116,11 @@ pub async fn list(
 /// not fail because somebody stops listening at that moment.
 pub async fn subscribed(connection: &mut Connection, kind: EventType) -> QueryResult<Vec<String>> {
     webhook_endpoints::table
-        .filter(webhook_endpoints::enabled_events.overlaps_with(vec!["*", kind.as_str()]))
+        .filter(
+            webhook_endpoints::enabled_events
+                .overlaps_with(vec!["*", kind.as_str()])
+                .and(webhook_endpoints::disabled.eq(false)),
+        )
         .order(webhook_endpoints::seq)
         .select(webhook_endpoints::id)
         .for_key_share()
@@ -100,6 +134,9 @@ struct Row {
     id: String,
     url: String,
     secret: String,
+    previous_secret: Option<String>,
+    previous_expires_at: Option<DateTime<Utc>>,
+    disabled: bool,
     enabled_events: Vec<String>,
     description: Option<String>,
     metadata: Value,
@@ -113,6 +150,12 @@ impl Row {
             id: endpoint.id.to_string(),
             url: endpoint.wish.url.as_str().to_owned(),
             secret: endpoint.secret.expose().to_owned(),
+            previous_secret: endpoint
+                .previous
+                .as_ref()
+                .map(|(secret, _)| secret.expose().to_owned()),
+            previous_expires_at: endpoint.previous.as_ref().map(|(_, expires_at)| *expires_at),
+            disabled: endpoint.disabled,
             enabled_events: endpoint.wish.enabled_events.clone(),
             description: endpoint.wish.description.clone(),
             metadata: row::metadata_value(&endpoint.wish.metadata),
@@ -135,6 +178,8 @@ impl TryFrom<Row> for Endpoint {
                 metadata: row::metadata(row.metadata)?,
             },
             secret: Secret::new(row.secret),
+            previous: row.previous_secret.map(Secret::new).zip(row.previous_expires_at),
+            disabled: row.disabled,
             created_at: row.created_at,
         })
     }

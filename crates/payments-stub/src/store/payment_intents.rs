@@ -12,7 +12,7 @@ use super::schema::payment_intents;
 use crate::domain::id::{ChargeId, PaymentIntentId};
 use crate::domain::listing::Listing;
 use crate::domain::payment_intent::{CancellationReason, CaptureMethod, PaymentIntent, Status};
-use crate::domain::payment_method::{Decline, PaymentMethod};
+use crate::domain::payment_method::{Decline, Kind, PaymentMethod};
 
 /// Adds a new one.
 pub async fn insert(connection: &mut Connection, intent: &PaymentIntent) -> QueryResult<()> {
@@ -53,9 +53,12 @@ pub async fn update(connection: &mut Connection, intent: &PaymentIntent) -> Quer
     diesel::update(payment_intents::table.find(intent.id.as_str()))
         .set((
             payment_intents::status.eq(row.status),
+            payment_intents::amount_received.eq(row.amount_received),
             payment_intents::description.eq(row.description),
             payment_intents::metadata.eq(row.metadata),
+            payment_intents::return_url.eq(row.return_url),
             payment_intents::payment_method.eq(row.payment_method),
+            payment_intents::action_url.eq(row.action_url),
             payment_intents::latest_charge.eq(row.latest_charge),
             payment_intents::last_decline.eq(row.last_decline),
             payment_intents::cancellation_reason.eq(row.cancellation_reason),
@@ -81,6 +84,7 @@ pub async fn list(
 struct Row {
     id: String,
     amount: i64,
+    amount_received: i64,
     currency: String,
     status: String,
     capture_method: String,
@@ -90,7 +94,9 @@ struct Row {
     return_url: Option<String>,
     metadata: Value,
     automatic_payment_methods: bool,
+    payment_method_types: Vec<String>,
     payment_method: Option<String>,
+    action_url: Option<String>,
     latest_charge: Option<String>,
     last_decline: Option<String>,
     cancellation_reason: Option<String>,
@@ -103,6 +109,7 @@ impl From<&PaymentIntent> for Row {
         Self {
             id: intent.id.to_string(),
             amount: intent.amount.amount(),
+            amount_received: intent.amount_received,
             currency: intent.amount.currency().code().to_owned(),
             status: intent.status.as_str().to_owned(),
             capture_method: intent.capture_method.as_str().to_owned(),
@@ -112,7 +119,9 @@ impl From<&PaymentIntent> for Row {
             return_url: intent.return_url.clone(),
             metadata: row::metadata_value(&intent.metadata),
             automatic_payment_methods: intent.automatic_payment_methods,
+            payment_method_types: words_of(&intent.payment_method_types),
             payment_method: intent.payment_method.map(|method| method.name().to_owned()),
+            action_url: intent.action_url.clone(),
             latest_charge: intent.latest_charge.as_ref().map(ToString::to_string),
             last_decline: intent.last_decline.map(|decline| decline.name().to_owned()),
             cancellation_reason: intent
@@ -122,6 +131,10 @@ impl From<&PaymentIntent> for Row {
             created_at: intent.created_at,
         }
     }
+}
+
+fn words_of(kinds: &[Kind]) -> Vec<String> {
+    kinds.iter().map(|kind| kind.as_str().to_owned()).collect()
 }
 
 impl TryFrom<Row> for PaymentIntent {
@@ -140,6 +153,13 @@ impl TryFrom<Row> for PaymentIntent {
             return_url: row.return_url,
             metadata: row::metadata(row.metadata)?,
             automatic_payment_methods: row.automatic_payment_methods,
+            amount_received: row.amount_received,
+            payment_method_types: row
+                .payment_method_types
+                .iter()
+                .map(|word| Kind::find(word).ok_or_else(|| row::unreadable("payment_method_types")))
+                .collect::<Result<_, _>>()?,
+            action_url: row.action_url,
             payment_method: row::word("payment_method", row.payment_method, PaymentMethod::find)?,
             latest_charge: row.latest_charge.map(ChargeId::stored),
             last_decline: row::word("last_decline", row.last_decline, Decline::find)?,

@@ -25,6 +25,26 @@ pub async fn find(connection: &mut Connection, id: &RefundId) -> QueryResult<Opt
     row.optional()?.map(Refund::try_from).transpose()
 }
 
+/// The one of this name, with the lock on its row.
+pub async fn lock(connection: &mut Connection, id: &RefundId) -> QueryResult<Option<Refund>> {
+    let row = refunds::table
+        .find(id.as_str())
+        .select(Row::as_select())
+        .for_update()
+        .first(connection)
+        .await;
+    row.optional()?.map(Refund::try_from).transpose()
+}
+
+/// Writes the notes, the only part of a refund that can change. The caller holds the lock.
+pub async fn update_metadata(connection: &mut Connection, refund: &Refund) -> QueryResult<()> {
+    diesel::update(refunds::table.find(refund.id.as_str()))
+        .set(refunds::metadata.eq(row::metadata_value(&refund.metadata)))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// One page, of one PaymentIntent, of one charge, or of all; `None` when its cursor names nothing.
 pub async fn list(
     connection: &mut Connection,

@@ -5,6 +5,7 @@ diesel::table! {
         id -> Text,
         seq -> BigInt,
         amount -> BigInt,
+        amount_received -> BigInt,
         currency -> Text,
         status -> Text,
         capture_method -> Text,
@@ -14,7 +15,9 @@ diesel::table! {
         return_url -> Nullable<Text>,
         metadata -> Jsonb,
         automatic_payment_methods -> Bool,
+        payment_method_types -> Array<Text>,
         payment_method -> Nullable<Text>,
+        action_url -> Nullable<Text>,
         latest_charge -> Nullable<Text>,
         last_decline -> Nullable<Text>,
         cancellation_reason -> Nullable<Text>,
@@ -29,9 +32,11 @@ diesel::table! {
         seq -> BigInt,
         payment_intent_id -> Text,
         amount -> BigInt,
+        amount_captured -> BigInt,
         amount_refunded -> BigInt,
         currency -> Text,
         status -> Text,
+        settles_at -> Nullable<Timestamptz>,
         payment_method -> Text,
         failure -> Nullable<Text>,
         description -> Nullable<Text>,
@@ -56,6 +61,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    transfers (id) {
+        id -> BigInt,
+        kind -> Text,
+        debit -> Text,
+        credit -> Text,
+        amount -> BigInt,
+        currency -> Text,
+        charge_id -> Text,
+        refund_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     events (id) {
         id -> Text,
         seq -> BigInt,
@@ -73,6 +92,9 @@ diesel::table! {
         seq -> BigInt,
         url -> Text,
         secret -> Text,
+        previous_secret -> Nullable<Text>,
+        previous_expires_at -> Nullable<Timestamptz>,
+        disabled -> Bool,
         enabled_events -> Array<Text>,
         description -> Nullable<Text>,
         metadata -> Jsonb,
@@ -96,6 +118,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    webhook_attempts (id) {
+        id -> BigInt,
+        delivery_id -> BigInt,
+        attempt -> Integer,
+        status -> Nullable<Integer>,
+        error -> Nullable<Text>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     idempotency_keys (key) {
         key -> Text,
         endpoint -> Text,
@@ -109,4 +142,10 @@ diesel::table! {
 
 diesel::joinable!(webhook_deliveries -> events (event_id));
 diesel::joinable!(webhook_deliveries -> webhook_endpoints (endpoint_id));
-diesel::allow_tables_to_appear_in_same_query!(webhook_deliveries, events, webhook_endpoints);
+diesel::joinable!(webhook_attempts -> webhook_deliveries (delivery_id));
+diesel::allow_tables_to_appear_in_same_query!(
+    webhook_attempts,
+    webhook_deliveries,
+    events,
+    webhook_endpoints
+);

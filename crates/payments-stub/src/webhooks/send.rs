@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use chassis::config::Secret;
 use chassis::trace;
 use chrono::{DateTime, Utc};
 
@@ -40,7 +41,8 @@ impl Sender {
 
     /// The status, if it is a 2xx. The answer's body is never read: a receiver cannot make us hold it.
     pub(super) async fn send(&self, claimed: &Claimed, now: DateTime<Utc>) -> Result<u16, Failed> {
-        let signature = signature::sign(claimed.secret.expose(), now, claimed.body.as_bytes());
+        let secrets: Vec<_> = claimed.secrets.iter().map(Secret::expose).collect();
+        let signature = signature::sign(&secrets, now, claimed.body.as_bytes());
         let mut request = self
             .http
             .post(&claimed.url)

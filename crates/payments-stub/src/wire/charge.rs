@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::charge::{Charge as DomainCharge, Outcome as DomainOutcome};
+use crate::domain::charge::{Charge as DomainCharge, State};
 use crate::domain::payment_method::Decline;
 
 /// One attempt to take money.
@@ -22,11 +22,11 @@ pub struct Charge {
     pub amount: i64,
     /// How much was taken.
     pub amount_captured: i64,
-    /// How much was given back.
+    /// How much was given back; for what was held and released, all of it.
     pub amount_refunded: i64,
     /// Always empty: no card, no address.
     pub billing_details: BillingDetails,
-    /// Whether the money was taken.
+    /// Whether the money was taken, and is not only held.
     pub captured: bool,
     /// When, in seconds since 1970.
     pub created: i64,
@@ -49,7 +49,7 @@ pub struct Charge {
     pub metadata: BTreeMap<String, String>,
     /// What the bank said.
     pub outcome: Outcome,
-    /// Whether the money was taken.
+    /// Whether the bank said yes.
     pub paid: bool,
     /// Whose attempt it is.
     pub payment_intent: String,
@@ -61,7 +61,7 @@ pub struct Charge {
     pub receipt_url: Option<String>,
     /// Whether all of it was given back.
     pub refunded: bool,
-    /// `succeeded` or `failed`.
+    /// `succeeded`, `pending` or `failed`.
     #[schema(example = "succeeded")]
     pub status: &'static str,
 }
@@ -82,31 +82,51 @@ pub struct BillingDetails {
 /// What the bank said.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Outcome {
-    /// `approved_by_network` or `declined_by_network`.
+    /// `approved_by_network`, `declined_by_network`, or `not_sent_to_network` while a slow bank is silent.
     pub network_status: &'static str,
     /// The decline, if it was one.
     pub reason: Option<&'static str>,
     /// For the seller's eyes.
     pub seller_message: &'static str,
-    /// `authorized` or `issuer_declined`.
+    /// `authorized`, `issuer_declined` or `pending`.
     pub r#type: &'static str,
+}
+
+impl Outcome {
+    fn of(state: State) -> Self {
+        let (network_status, reason, seller_message, r#type) = match state {
+            State::Failed(decline) => (
+                "declined_by_network",
+                decline.decline_code(),
+                "The bank declined the payment.",
+                "issuer_declined",
+            ),
+            State::Pending { .. } => {
+                ("not_sent_to_network", None, "The bank has not answered yet.", "pending")
+            }
+            _ => ("approved_by_network", None, "Payment complete.", "authorized"),
+        };
+        Self { network_status, reason, seller_message, r#type }
+    }
 }
 
 impl From<&DomainCharge> for Charge {
     fn from(charge: &DomainCharge) -> Self {
         let amount = charge.amount.amount();
-        let (succeeded, decline) = match charge.outcome {
-            DomainOutcome::Succeeded => (true, None),
-            DomainOutcome::Failed(decline) => (false, Some(decline)),
+        let (status, decline) = match charge.state {
+            State::Pending { .. } => ("pending", None),
+            State::Failed(decline) => ("failed", Some(decline)),
+            State::Authorized | State::Captured(_) | State::Released => ("succeeded", None),
         };
+        let released = charge.state == State::Released;
         Self {
             id: charge.id.to_string(),
             object: "charge",
             amount,
-            amount_captured: if succeeded { amount } else { 0 },
-            amount_refunded: charge.amount_refunded,
+            amount_captured: charge.captured(),
+            amount_refunded: if released { amount } else { charge.amount_refunded },
             billing_details: BillingDetails::default(),
-            captured: succeeded,
+            captured: charge.captured() > 0,
             created: charge.created_at.timestamp(),
             currency: charge.amount.currency().code().to_lowercase(),
             customer: None,
@@ -116,27 +136,14 @@ impl From<&DomainCharge> for Charge {
             failure_message: decline.map(Decline::message),
             livemode: false,
             metadata: charge.metadata.entries().clone(),
-            outcome: Outcome {
-                network_status: if succeeded {
-                    "approved_by_network"
-                } else {
-                    "declined_by_network"
-                },
-                reason: decline.map(Decline::decline_code),
-                seller_message: if succeeded {
-                    "Payment complete."
-                } else {
-                    "The bank declined the payment."
-                },
-                r#type: if succeeded { "authorized" } else { "issuer_declined" },
-            },
-            paid: succeeded,
+            outcome: Outcome::of(charge.state),
+            paid: status == "succeeded",
             payment_intent: charge.payment_intent.to_string(),
             payment_method: charge.payment_method.name(),
             receipt_email: charge.receipt_email.clone(),
             receipt_url: None,
-            refunded: succeeded && charge.is_refunded(),
-            status: if succeeded { "succeeded" } else { "failed" },
+            refunded: released || charge.is_refunded(),
+            status,
         }
     }
 }

@@ -47,19 +47,20 @@ pub struct ErrorObject {
 /// Why a charge failed, as a PaymentIntent remembers it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct CardError {
-    /// Always `card_error`.
+    /// `card_error`, or `invalid_request_error` when no card's bank was asked.
     pub r#type: &'static str,
     /// Stripe's code.
     #[schema(example = "card_declined")]
     pub code: &'static str,
-    /// What the bank said.
+    /// What a card's bank said.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "insufficient_funds")]
-    pub decline_code: &'static str,
+    pub decline_code: Option<&'static str>,
     /// What one may show to the customer.
     pub message: &'static str,
     /// Where Stripe explains the code.
     pub doc_url: String,
-    /// The charge that failed.
+    /// The charge that failed, if there was one.
     pub charge: Option<String>,
 }
 
@@ -67,14 +68,21 @@ impl CardError {
     /// The shape of `decline`.
     pub fn new(decline: Decline, charge: Option<&ChargeId>) -> Self {
         Self {
-            r#type: "card_error",
+            r#type: error_type(decline),
             code: decline.code(),
             decline_code: decline.decline_code(),
             message: decline.message(),
             doc_url: doc_url(decline.code()),
-            charge: charge.map(ToString::to_string),
+            charge: charge
+                .filter(|_| decline != Decline::AuthenticationFailed)
+                .map(ToString::to_string),
         }
     }
+}
+
+/// Stripe's `type` of a decline.
+pub fn error_type(decline: Decline) -> &'static str {
+    if decline.decline_code().is_some() { "card_error" } else { "invalid_request_error" }
 }
 
 /// Where Stripe explains a code.

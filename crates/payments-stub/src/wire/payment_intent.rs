@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::charge::Charge;
 use super::error::CardError;
 use crate::domain::charge::Charge as DomainCharge;
-use crate::domain::payment_intent::{CancellationReason, PaymentIntent as DomainIntent, Status};
+use crate::domain::payment_intent::{CancellationReason, PaymentIntent as DomainIntent};
 use crate::domain::payment_method::PaymentMethod;
 
 /// One wish to be paid.
@@ -23,7 +23,7 @@ pub struct PaymentIntent {
     /// How much, in the minor unit of the currency.
     #[schema(example = 899)]
     pub amount: i64,
-    /// What could still be captured: nothing, without manual capture.
+    /// What is held and can be captured.
     pub amount_capturable: i64,
     /// What was taken.
     pub amount_received: i64,
@@ -33,7 +33,7 @@ pub struct PaymentIntent {
     pub canceled_at: Option<i64>,
     /// Why it was canceled.
     pub cancellation_reason: Option<&'static str>,
-    /// `automatic` or `automatic_async`.
+    /// `automatic`, `automatic_async` or `manual`.
     pub capture_method: &'static str,
     /// What a browser proves itself with.
     pub client_secret: String,
@@ -62,7 +62,7 @@ pub struct PaymentIntent {
     /// What will be, or was, charged.
     #[schema(example = "pm_card_visa")]
     pub payment_method: Option<&'static str>,
-    /// Always `["card"]`.
+    /// What kinds of methods it takes: `card`, `us_bank_account`.
     pub payment_method_types: Vec<&'static str>,
     /// Where a receipt would go.
     pub receipt_email: Option<String>,
@@ -99,13 +99,12 @@ impl PaymentIntent {
             (Some(charge), _) => Some(Expandable::Object(Box::new(Charge::from(charge)))),
             (None, id) => id.as_ref().map(|id| Expandable::Id(id.to_string())),
         };
-        let succeeded = intent.status == Status::Succeeded;
         Self {
             id: intent.id.to_string(),
             object: "payment_intent",
             amount: intent.amount.amount(),
-            amount_capturable: 0,
-            amount_received: if succeeded { intent.amount.amount() } else { 0 },
+            amount_capturable: intent.amount_capturable(),
+            amount_received: intent.amount_received,
             automatic_payment_methods: intent
                 .automatic_payment_methods
                 .then_some(AutomaticPaymentMethods { enabled: true, allow_redirects: "always" }),
@@ -124,9 +123,13 @@ impl PaymentIntent {
             latest_charge,
             livemode: false,
             metadata: intent.metadata.entries().clone(),
-            next_action: next_action(intent.status),
+            next_action: next_action(intent),
             payment_method: intent.payment_method.map(PaymentMethod::name),
-            payment_method_types: vec!["card"],
+            payment_method_types: intent
+                .payment_method_types
+                .iter()
+                .map(|kind| kind.as_str())
+                .collect(),
             receipt_email: intent.receipt_email.clone(),
             setup_future_usage: None,
             status: intent.status.as_str(),
@@ -134,8 +137,17 @@ impl PaymentIntent {
     }
 }
 
-/// A stub: it says that something has to be done, and there is no page yet on which to do it.
-fn next_action(status: Status) -> Option<Value> {
-    (status == Status::RequiresAction)
-        .then(|| json!({"type": "use_stripe_sdk", "use_stripe_sdk": {}}))
+/// Where the customer has to go: with a way back, or in a frame of the client's own page.
+fn next_action(intent: &DomainIntent) -> Option<Value> {
+    let url = intent.action_url.as_ref()?;
+    Some(match &intent.return_url {
+        Some(back) => json!({
+            "type": "redirect_to_url",
+            "redirect_to_url": {"url": url, "return_url": back},
+        }),
+        None => json!({
+            "type": "use_stripe_sdk",
+            "use_stripe_sdk": {"type": "three_d_secure_redirect", "stripe_js": url},
+        }),
+    })
 }

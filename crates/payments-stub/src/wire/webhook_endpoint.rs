@@ -31,7 +31,7 @@ pub struct WebhookEndpoint {
     /// What deliveries are signed with. Only in the answer that made the endpoint: keep it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
-    /// Always `enabled`.
+    /// `enabled` or `disabled`.
     pub status: &'static str,
     /// Where deliveries go.
     pub url: String,
@@ -67,7 +67,7 @@ impl From<&Endpoint> for WebhookEndpoint {
             livemode: false,
             metadata: endpoint.wish.metadata.entries().clone(),
             secret: None,
-            status: "enabled",
+            status: if endpoint.disabled { "disabled" } else { "enabled" },
             url: endpoint.wish.url.as_str().to_owned(),
         }
     }

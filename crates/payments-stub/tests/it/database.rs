@@ -6,9 +6,30 @@ use crate::Gateway;
 async fn a_second_successful_charge_is_refused() {
     let gateway = Gateway::start().await;
     gateway.pay(1000).await;
-    let copy = "INSERT INTO charges (id, payment_intent_id, amount, currency, status, payment_method, metadata, created_at) \
-                SELECT 'ch_second', payment_intent_id, amount, currency, status, payment_method, metadata, created_at FROM charges";
-    assert_eq!(refused_by(&gateway, copy).await, "charges_one_success");
+    for (status, captured) in [("captured", "amount"), ("authorized", "0"), ("pending", "0")] {
+        let copy = format!(
+            "INSERT INTO charges (id, payment_intent_id, amount, amount_captured, currency, status, payment_method, metadata, created_at) \
+             SELECT 'ch_second', payment_intent_id, amount, {captured}, currency, '{status}', payment_method, metadata, created_at FROM charges"
+        );
+        assert_eq!(refused_by(&gateway, &copy).await, "charges_one_alive");
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_books_can_be_written_but_not_rewritten() {
+    let gateway = Gateway::start().await;
+    gateway.pay(1000).await;
+    let twice = "INSERT INTO transfers (kind, debit, credit, amount, currency, charge_id, created_at) \
+                 SELECT kind, debit, credit, amount, currency, charge_id, created_at FROM transfers";
+    assert_eq!(refused_by(&gateway, twice).await, "transfers_once");
+    let elsewhere = "INSERT INTO transfers (kind, debit, credit, amount, currency, charge_id, created_at) \
+                     SELECT 'hold', credit, debit, amount, currency, charge_id, created_at FROM transfers";
+    assert_eq!(refused_by(&gateway, elsewhere).await, "transfers_accounts");
+    for statement in ["UPDATE transfers SET amount = 1", "DELETE FROM transfers"] {
+        let error = gateway.sql().await.batch_execute(statement).await.unwrap_err();
+        assert_eq!(error.as_db_error().unwrap().message(), "transfers are append-only");
+    }
     gateway.stop().await;
 }
 

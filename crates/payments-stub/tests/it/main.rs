@@ -6,15 +6,20 @@
 )]
 
 mod authentication;
+mod books;
 mod charging;
 mod database;
+mod delays;
 mod documentation;
+mod endpoints;
 mod events;
+mod holds;
 mod idempotency;
 mod lists;
 mod parameters;
 mod payment_intents;
 mod refunds;
+mod three_d_secure;
 mod webhooks;
 
 use reqwest::RequestBuilder;

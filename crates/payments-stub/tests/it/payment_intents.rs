@@ -15,7 +15,7 @@ async fn a_new_one_has_all_the_fields_that_the_strictest_client_needs() {
         "capture_method": "automatic_async", "confirmation_method": "automatic", "currency": "eur", "customer": null,
         "description": "Two books", "last_payment_error": null, "latest_charge": null, "livemode": false,
         "metadata": {"order_id": "ord_1"}, "next_action": null, "payment_method": null,
-        "payment_method_types": ["card"], "receipt_email": null, "setup_future_usage": null,
+        "payment_method_types": ["card", "us_bank_account"], "receipt_email": null, "setup_future_usage": null,
         "status": "requires_payment_method",
     });
     for field in ["id", "client_secret", "created"] {

@@ -10,11 +10,11 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::{Gateway, data, id, ok, send};
 
-const QUICK: [(&str, &str); 2] =
+pub(crate) const QUICK: [(&str, &str); 2] =
     [("webhooks.retry_seconds", "0.01,0.01,0.01,0.01,0.01,0.01"), ("webhooks.poll_ms", "20")];
 
 /// A receiver that answers with these statuses, and with the last one from then on.
-async fn receiver(statuses: &[u16]) -> MockServer {
+pub(crate) async fn receiver(statuses: &[u16]) -> MockServer {
     let server = MockServer::start().await;
     let (last, first) = statuses.split_last().unwrap();
     for status in first {
@@ -30,7 +30,7 @@ async fn receiver(statuses: &[u16]) -> MockServer {
 
 impl Gateway {
     /// An endpoint at `url` for these events; with its secret.
-    async fn endpoint(&self, url: &str, events: &[&str]) -> Value {
+    pub(crate) async fn endpoint(&self, url: &str, events: &[&str]) -> Value {
         let mut form = vec![("url", url)];
         form.extend(events.iter().map(|event| ("enabled_events[]", *event)));
         ok(self.post("/v1/webhook_endpoints", &form)).await
@@ -43,7 +43,7 @@ impl Gateway {
 }
 
 /// What the receiver got, once it has got so many.
-async fn received(server: &MockServer, count: usize) -> Vec<Request> {
+pub(crate) async fn received(server: &MockServer, count: usize) -> Vec<Request> {
     testkit::eventually("the webhooks arrive", async || {
         server.received_requests().await.unwrap().len() >= count
     })
@@ -61,7 +61,7 @@ fn header<'a>(request: &'a Request, name: &str) -> &'a str {
 fn is_signed(request: &Request, secret: &str, body: &[u8]) -> bool {
     let signature = header(request, "stripe-signature");
     let seconds = signature.strip_prefix("t=").unwrap().split(',').next().unwrap().parse().unwrap();
-    sign(secret, DateTime::from_timestamp(seconds, 0).unwrap(), body) == signature
+    sign(&[secret], DateTime::from_timestamp(seconds, 0).unwrap(), body) == signature
 }
 
 #[tokio::test(flavor = "multi_thread")]

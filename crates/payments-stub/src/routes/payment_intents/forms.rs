@@ -6,8 +6,10 @@ use serde::Deserialize;
 use url::Url;
 use utoipa::ToSchema;
 
-use crate::domain::payment_intent::{CancellationReason, CaptureMethod, NewPaymentIntent};
-use crate::domain::payment_method::PaymentMethod;
+use crate::domain::payment_intent::{
+    CancellationReason, CaptureMethod, Confirmation, NewPaymentIntent,
+};
+use crate::domain::payment_method::{Kind, PaymentMethod};
 use crate::domain::refusal::BadParameter;
 use crate::payments::Change;
 use crate::routes::params::{MetadataParam, boolean, new_metadata, positive, required, text, word};
@@ -33,7 +35,7 @@ pub struct CreateForm {
     /// Charge it at once.
     #[schema(value_type = Option<bool>)]
     confirm: Option<String>,
-    /// `automatic` or `automatic_async`.
+    /// `automatic`, `automatic_async` or `manual`.
     capture_method: Option<String>,
     /// Up to 50 notes: `metadata[order_id]=ord_1`.
     metadata: Option<MetadataParam>,
@@ -43,11 +45,14 @@ pub struct CreateForm {
     receipt_email: Option<String>,
     /// Leave the choice of methods to the gateway: `automatic_payment_methods[enabled]=true`.
     automatic_payment_methods: Option<AutomaticPaymentMethodsForm>,
-    /// Only `card`.
+    /// `card`, `us_bank_account`.
     #[serde(default)]
     payment_method_types: Vec<String>,
     /// Where the customer comes back to.
     return_url: Option<String>,
+    /// With `confirm=true`: the customer is not there, so nobody can be asked for anything.
+    #[schema(value_type = Option<bool>)]
+    off_session: Option<String>,
 }
 
 /// The choice of methods is the gateway's.
@@ -77,8 +82,19 @@ pub struct ConfirmForm {
     /// What to charge, unless it is attached already.
     #[schema(example = "pm_card_visa")]
     payment_method: Option<String>,
-    /// Where the customer comes back to; checked and not used.
+    /// Where the customer comes back to.
     return_url: Option<String>,
+    /// The customer is not there, so nobody can be asked for anything.
+    #[schema(value_type = Option<bool>)]
+    off_session: Option<String>,
+}
+
+/// The parameters of a capture.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct CaptureForm {
+    /// In the minor unit of the currency; all that is held when absent. The rest goes back to the customer.
+    #[schema(value_type = Option<i64>, minimum = 1)]
+    amount_to_capture: Option<String>,
 }
 
 /// The parameters of a cancellation.
@@ -89,8 +105,8 @@ pub struct CancelForm {
 }
 
 impl CreateForm {
-    /// What is wished for, and whether to confirm it at once.
-    pub(super) fn parse(self) -> Result<(NewPaymentIntent, bool), BadParameter> {
+    /// What is wished for, and how to confirm it at once if that is wished, too.
+    pub(super) fn parse(self) -> Result<(NewPaymentIntent, Option<Confirmation>), BadParameter> {
         let amount =
             positive("amount", self.amount)?.ok_or_else(|| BadParameter::missing("amount"))?;
         if amount > LARGEST_AMOUNT {
@@ -99,28 +115,26 @@ impl CreateForm {
         }
         let currency = parse_currency(&required("currency", self.currency, 3)?)?;
         let automatic = self.automatic_payment_methods.unwrap_or_default().parse()?;
-        if automatic && !self.payment_method_types.is_empty() {
-            let message = "You may only specify one of these parameters: automatic_payment_methods, payment_method_types.";
-            return Err(BadParameter::new("automatic_payment_methods", message));
-        }
-        if self.payment_method_types.iter().any(|kind| kind != "card") {
-            return Err(BadParameter::new(
-                "payment_method_types",
-                "This gateway takes only `card`.",
-            ));
-        }
         let wish = NewPaymentIntent {
             amount: Money::new(amount, currency),
-            capture_method: parse_capture_method(self.capture_method)?,
+            capture_method: word("capture_method", self.capture_method, CaptureMethod::find)?
+                .unwrap_or(CaptureMethod::AutomaticAsync),
             description: text("description", self.description, LONGEST_DESCRIPTION)?,
             receipt_email: parse_email(self.receipt_email)?,
             return_url: parse_return_url(self.return_url)?,
             metadata: new_metadata(self.metadata)?,
             automatic_payment_methods: automatic,
+            payment_method_types: parse_types(&self.payment_method_types, automatic)?,
             payment_method: parse_method(self.payment_method)?,
         };
         let confirm = boolean("confirm", self.confirm.as_deref())?.unwrap_or(false);
-        Ok((wish, confirm))
+        let off_session = boolean("off_session", self.off_session.as_deref())?;
+        if off_session.is_some() && !confirm {
+            let message = "The parameter `off_session` can only be used with `confirm=true`.";
+            return Err(BadParameter::new("off_session", message));
+        }
+        let off_session = off_session.unwrap_or(false);
+        Ok((wish, confirm.then(|| Confirmation { off_session, ..Confirmation::default() })))
     }
 }
 
@@ -146,15 +160,27 @@ impl UpdateForm {
 }
 
 impl ConfirmForm {
-    pub(super) fn parse(self) -> Result<Option<PaymentMethod>, BadParameter> {
-        parse_return_url(self.return_url)?;
-        parse_method(self.payment_method)
+    pub(super) fn parse(self) -> Result<Confirmation, BadParameter> {
+        Ok(Confirmation {
+            method: parse_method(self.payment_method)?,
+            return_url: parse_return_url(self.return_url)?,
+            off_session: boolean("off_session", self.off_session.as_deref())?.unwrap_or(false),
+        })
+    }
+}
+
+impl CaptureForm {
+    pub(super) fn parse(self) -> Result<Option<i64>, BadParameter> {
+        positive("amount_to_capture", self.amount_to_capture)
     }
 }
 
 impl CancelForm {
     pub(super) fn parse(self) -> Result<Option<CancellationReason>, BadParameter> {
-        word("cancellation_reason", self.cancellation_reason, CancellationReason::find)
+        let by_clients = |word: &str| {
+            CancellationReason::find(word).filter(|reason| *reason != CancellationReason::Automatic)
+        };
+        word("cancellation_reason", self.cancellation_reason, by_clients)
     }
 }
 
@@ -169,14 +195,25 @@ fn parse_currency(text: &str) -> Result<Currency, BadParameter> {
     Currency::from_code(&text.to_ascii_uppercase()).ok_or_else(invalid)
 }
 
-fn parse_capture_method(value: Option<String>) -> Result<CaptureMethod, BadParameter> {
-    const NAME: &str = "capture_method";
-    if value.as_deref() == Some("manual") {
-        let message =
-            "This gateway does not support manual capture yet: use automatic or automatic_async.";
-        return Err(BadParameter::new(NAME, message));
+/// The kinds that a client names, or all of them when it leaves the choice to the gateway.
+fn parse_types(names: &[String], automatic: bool) -> Result<Vec<Kind>, BadParameter> {
+    const NAME: &str = "payment_method_types";
+    if names.is_empty() {
+        return Ok(Kind::ALL.to_vec());
     }
-    Ok(word(NAME, value, CaptureMethod::find)?.unwrap_or(CaptureMethod::AutomaticAsync))
+    if automatic {
+        let message = "You may only specify one of these parameters: automatic_payment_methods, payment_method_types.";
+        return Err(BadParameter::new("automatic_payment_methods", message));
+    }
+    let unknown = || BadParameter::new(NAME, "This gateway takes only card and us_bank_account.");
+    let mut kinds = Vec::new();
+    for name in names {
+        let kind = Kind::find(name).ok_or_else(unknown)?;
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    Ok(kinds)
 }
 
 /// No mail is ever sent, so it is enough that it looks like an address.

@@ -1,0 +1,39 @@
+//! The books in the database. Rows are added and never changed: a trigger sees to that.
+
+use chassis::db::Connection;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::schema::transfers;
+use crate::domain::id::RefundId;
+use crate::domain::transfer::Transfer;
+
+/// Writes down moves of money, in the transaction that makes them true.
+pub async fn insert(
+    connection: &mut Connection,
+    moves: &[Transfer],
+    at: DateTime<Utc>,
+) -> QueryResult<()> {
+    if moves.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = moves
+        .iter()
+        .map(|transfer| {
+            let (debit, credit) = transfer.kind.accounts();
+            (
+                transfers::kind.eq(transfer.kind.as_str()),
+                transfers::debit.eq(debit.as_str()),
+                transfers::credit.eq(credit.as_str()),
+                transfers::amount.eq(transfer.amount.amount()),
+                transfers::currency.eq(transfer.amount.currency().code()),
+                transfers::charge_id.eq(transfer.charge.as_str()),
+                transfers::refund_id.eq(transfer.refund.as_ref().map(RefundId::as_str)),
+                transfers::created_at.eq(at),
+            )
+        })
+        .collect();
+    diesel::insert_into(transfers::table).values(rows).execute(connection).await?;
+    Ok(())
+}
