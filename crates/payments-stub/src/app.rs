@@ -118,6 +118,8 @@ pub fn configure(config: &mut web::ServiceConfig, state: &State, key: &ApiKey) {
         webhook_endpoints::delete,
         webhook_endpoints::roll_secret,
         webhook_attempts::list,
+        authentication::show,
+        authentication::finish,
     ),
     components(schemas(CreatedRange)),
     modifiers(&SecretKey),
@@ -126,7 +128,8 @@ pub fn configure(config: &mut web::ServiceConfig, state: &State, key: &ApiKey) {
         (name = "charges", description = "Attempts to take money"),
         (name = "refunds", description = "Money on its way back"),
         (name = "events", description = "What happened"),
-        (name = "webhook_endpoints", description = "Who wants to know")
+        (name = "webhook_endpoints", description = "Who wants to know"),
+        (name = "customers", description = "Pages for the customer's browser")
     )
 )]
 struct Documentation;

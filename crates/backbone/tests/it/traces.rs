@@ -78,12 +78,14 @@ impl Collector {
     fn trace_of(&self, way: &[(&str, &str)]) -> Option<Vec<Span>> {
         let spans = self.spans.lock().unwrap();
         let ids: HashSet<_> = spans.iter().map(|span| span.trace.clone()).collect();
-        let traces = ids.into_iter().map(|id| {
-            spans.iter().filter(|span| span.trace == id).cloned().collect::<Vec<_>>()
-        });
+        let traces = ids
+            .into_iter()
+            .map(|id| spans.iter().filter(|span| span.trace == id).cloned().collect::<Vec<_>>());
         let mut whole = traces.filter(|trace| {
             way.iter().all(|(service, name)| {
-                trace.iter().any(|span| span.serves && span.service == *service && span.name == *name)
+                trace
+                    .iter()
+                    .any(|span| span.serves && span.service == *service && span.name == *name)
             })
         });
         whole.next()

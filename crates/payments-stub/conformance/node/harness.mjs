@@ -48,11 +48,12 @@ export function expectFields(thing, wanted) {
 
 /** The call must fail with exactly this class of the SDK, and with these fields; returns the error. */
 export async function expectError(type, call, wanted = {}) {
-  const got = await call.catch((error) => error);
-  if (!(got instanceof Stripe.errors.StripeError)) throw new Unmet(`expected ${type}, got ${inspect(got)}`);
-  expect(`class of "${got.message}"`, got.constructor.name, type);
-  expectFields(got, wanted);
-  return got;
+  const refuse = ({ object }) => { throw new Unmet(`expected ${type}, got a ${object}`); };
+  const error = await call.then(refuse, (error) => error);
+  if (!(error instanceof Stripe.errors.StripeError)) throw error;
+  expect(`class of "${error.message}"`, error.type, type);
+  expectFields(error, wanted);
+  return error;
 }
 
 /** Looks until the probe finds something, and returns that. */

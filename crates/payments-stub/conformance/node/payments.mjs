@@ -186,8 +186,9 @@ export const payments = {
   },
 
   async 'cancel'() {
-    for (const start of [create(), create({ payment_method: 'pm_card_visa' }), pay(authentication)]) {
-      const intent = await start;
+    const starts = [() => create(), () => create({ payment_method: 'pm_card_visa' }), () => pay(authentication)];
+    for (const start of starts) {
+      const intent = await start();
       const canceled = await intents.cancel(intent.id, { cancellation_reason: 'abandoned' });
       expectFields(canceled, { status: 'canceled', cancellation_reason: 'abandoned' });
       await expectEvent('payment_intent.canceled', intent);

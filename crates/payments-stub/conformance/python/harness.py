@@ -63,7 +63,7 @@ def expect_error(kind, call, **wanted):
         expect(f"class of {error!r}", type(error).__name__, kind.__name__)
         expect_fields(error.error, **wanted)
         return error
-    raise Unmet(f"expected {kind.__name__}, got an answer: {got}")
+    raise Unmet(f"expected {kind.__name__}, got a {got.object}")
 
 
 def eventually(what, probe):

@@ -171,7 +171,7 @@ class Payments:
             expect_fields(canceled, status="canceled", cancellation_reason="abandoned")
             expect_event("payment_intent.canceled", intent)
             expect_wrong_state(lambda: intents.confirm(intent.id), "canceled")
-        expect_wrong_state(lambda: intents.cancel(intent.id), "canceled")
+            expect_wrong_state(lambda: intents.cancel(intent.id), "canceled")
 
     def cancel_a_hold(self):
         intent = hold()

@@ -47,8 +47,8 @@ ALTER TABLE charges
     -- Never more back than was taken.
     ADD CONSTRAINT charges_refunded CHECK (amount_refunded BETWEEN 0 AND amount_captured),
     ADD CONSTRAINT charges_settles CHECK (settles_at IS NULL OR status = 'pending');
--- The promise of this whole service: one PaymentIntent, at most one charge that took, holds or may still get money.
 DROP INDEX charges_one_success;
+-- The promise of this whole service: one PaymentIntent, at most one charge that took, holds or may still get money.
 CREATE UNIQUE INDEX charges_one_alive ON charges (payment_intent_id) WHERE status IN ('pending', 'authorized', 'captured');
 -- The settler asks for what is due, and for holds that nobody captured in time; both are few among all charges.
 CREATE INDEX charges_settles ON charges (settles_at) WHERE settles_at IS NOT NULL;
@@ -79,6 +79,7 @@ CREATE TABLE transfers (
 );
 -- A charge is taken, held, captured and released once each.
 CREATE UNIQUE INDEX transfers_once ON transfers (charge_id, kind) WHERE kind <> 'refund';
+-- The books of one charge.
 CREATE INDEX transfers_charge ON transfers (charge_id);
 
 INSERT INTO transfers (kind, debit, credit, amount, currency, charge_id, created_at)

@@ -9,6 +9,7 @@ use diesel_async::AsyncConnection as _;
 use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
 use url::Url;
+use utoipa::{IntoParams, ToSchema};
 
 use super::errors::StripeError;
 use super::params::{Form, Query, required, word};
@@ -19,24 +20,35 @@ use crate::domain::id::{PaymentIntentId, RequestId};
 use crate::domain::payment_intent::{PaymentIntent, Status};
 use crate::domain::refusal::Refusal;
 use crate::failure::Failure;
+use crate::wire::error::ErrorEnvelope;
 use crate::{payments, store};
 
 const LONGEST_SECRET: usize = 128;
 
 /// The parameters of the page.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct PageQuery {
+    /// Of the PaymentIntent. Required.
+    #[param(value_type = String)]
     client_secret: Option<String>,
 }
 
 /// What the page's form sends.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct OutcomeForm {
+    /// Of the PaymentIntent. Required.
+    #[schema(value_type = String, required = true)]
     client_secret: Option<String>,
+    /// `complete` or `fail`.
+    #[schema(value_type = String, required = true)]
     outcome: Option<String>,
 }
 
-/// Asks the customer.
+/// Asks the customer who they are.
+#[utoipa::path(get, path = "/3ds/{id}", tag = "customers", operation_id = "show_authentication",
+    params(("id" = String, Path), PageQuery),
+    responses((status = 200, description = "A page with two buttons", content_type = "text/html", body = String), (status = "4XX", body = ErrorEnvelope)))]
 pub async fn show(
     id: web::Path<String>,
     query: Query<PageQuery>,
@@ -48,6 +60,10 @@ pub async fn show(
 }
 
 /// Takes the customer's answer, and sends them back to where they came from.
+#[utoipa::path(post, path = "/3ds/{id}", tag = "customers", operation_id = "finish_authentication",
+    params(("id" = String, Path)),
+    request_body(content = OutcomeForm, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 303, description = "Back to `return_url`"), (status = 200, description = "There is no `return_url`", content_type = "text/html", body = String), (status = "4XX", body = ErrorEnvelope)))]
 pub async fn finish(
     id: web::Path<String>,
     form: Form<OutcomeForm>,
