@@ -25,7 +25,8 @@ pub async fn record(
     let pending = i64::try_from(endpoints.len()).unwrap_or(i64::MAX);
     let event =
         Event::new(kind, serde_json::to_value(object).map_err(unwritable)?, origin, pending);
-    let body = serde_json::to_string(&event).map_err(unwritable)?;
+    // Indented, as Stripe's are: a receiver that parses and re-serialises before it verifies fails here, too.
+    let body = serde_json::to_string_pretty(&event).map_err(unwritable)?;
     let row = NewEvent {
         id: &event.id,
         kind: kind.as_str(),

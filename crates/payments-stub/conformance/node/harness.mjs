@@ -114,7 +114,7 @@ export async function plain(method, url, body, headers = {}) {
 export async function control(method, path, body) {
   const headers = { authorization: `Bearer ${CONTROL_TOKEN}`, 'content-type': 'application/json' };
   const { status, text } = await plain(method, CONTROL_URL + path, body && JSON.stringify(body), headers);
-  if (status >= 300) throw new Unmet(`${method} ${path}: expected that the control plane does it, got ${status} ${text}`);
+  if (status >= 300) throw new Unmet(`${method} ${path}: expected a 2xx, got ${status} ${text}`);
   return text ? JSON.parse(text) : null;
 }
 
@@ -133,7 +133,7 @@ export async function chargesOf(order) {
 
 /** Opens a page, presses the button for this outcome, and returns the status and where the browser is sent. */
 export async function press(url, outcome, forged = {}) {
-  const attributes = (tag) => Object.fromEntries([...tag.matchAll(/([\w-]+)="([^"]*)"/g)].map((found) => found.slice(1)));
+  const attributes = (tag) => Object.fromEntries([...tag.matchAll(/([\w-]+)="([^"]*)"/g)].map(([, ...pair]) => pair));
   const { text: page } = await plain('GET', url);
   for (const [, opening, inside] of page.matchAll(/<form\b([^>]*)>(.*?)<\/form>/gs)) {
     const form = attributes(opening);

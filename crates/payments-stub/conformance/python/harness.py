@@ -134,7 +134,7 @@ def control(method, path, body=None):
     headers = {"authorization": f"Bearer {TOKEN}", "content_type": "application/json"}
     status, _, text = plain(method, CONTROL + path, json.dumps(body) if body else None, **headers)
     if status >= 300:
-        raise Unmet(f"{method} {path}: expected that the control plane does it, got {status} {text}")
+        raise Unmet(f"{method} {path}: expected a 2xx, got {status} {text}")
     return json.loads(text) if text else None
 
 

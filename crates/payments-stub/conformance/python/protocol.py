@@ -99,9 +99,9 @@ class Protocol:
         key, order = new_name(), new_name()
         first, again = create(order, key), create(order, key)
         expect("PaymentIntent", again.id, first.id)
-        replayed, original = again.last_response.headers, first.last_response
-        expect("Idempotent-Replayed", (original.headers.get("idempotent-replayed"), replayed["idempotent-replayed"]), (None, "true"))
-        expect("Original-Request", replayed["original-request"], original.request_id)
+        replayed = [answer.last_response.headers.get("idempotent-replayed") for answer in (first, again)]
+        expect("Idempotent-Replayed", replayed, [None, "true"])
+        expect("Original-Request", again.last_response.headers["original-request"], first.last_response.request_id)
 
     def idempotent_replay_of_a_decline(self):
         key, order = new_name(), new_name()

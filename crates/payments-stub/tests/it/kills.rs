@@ -1,0 +1,264 @@
+//! `kill -9` in the middle of everything, again and again.
+//!
+//! Clients create, confirm and refund without a pause, and repeat a request under its key until it is answered, as a
+//! careful client does. Meanwhile the gateway's process is killed at random moments and started again. In the end
+//! nothing that was acknowledged is lost, no key answers otherwise than it did, and no webhook is forgotten.
+//!
+//! `BACKBONE_KILLS=200 cargo test -p payments-stub --test it kills` kills it two hundred times.
+
+use std::collections::HashSet;
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use reqwest::Client;
+use serde_json::{Value, json};
+use testkit::TestDatabase;
+use tokio::process::{Child, Command};
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::{KEY, data, id};
+
+const CLIENTS: usize = 4;
+const CONTROL_TOKEN: &str = "control-token-for-tests";
+
+/// How often, unless `BACKBONE_KILLS` says otherwise: enough to see a defect in the design, few enough for every run.
+const KILLS: usize = 40;
+
+/// A request that was answered, and what the answer was.
+#[derive(Clone, Debug)]
+struct Acknowledged {
+    key: String,
+    path: String,
+    form: Vec<(&'static str, String)>,
+    status: u16,
+    body: String,
+}
+
+/// A gateway as a process of its own.
+struct Process {
+    url: String,
+    management: String,
+    control: String,
+    database: TestDatabase,
+    receiver: MockServer,
+    child: Option<Child>,
+}
+
+impl Process {
+    async fn new() -> Self {
+        let receiver = MockServer::start().await;
+        Mock::given(any()).respond_with(ResponseTemplate::new(200)).mount(&receiver).await;
+        let [public, management, control] = [free_port(), free_port(), free_port()];
+        Self {
+            url: format!("http://{public}"),
+            management: format!("http://{management}"),
+            control: format!("http://{control}"),
+            database: TestDatabase::create(None).await,
+            receiver,
+            child: None,
+        }
+    }
+
+    /// Starts it and waits until it is ready.
+    async fn start(&mut self, http: &Client) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_payments-stub"));
+        let strip = |url: &str| url.trim_start_matches("http://").to_owned();
+        for (name, value) in [
+            ("DATABASE__URL", self.database.url().to_owned()),
+            ("API__SECRET_KEY", KEY.to_owned()),
+            ("API__REQUESTS_PER_SECOND", "100000".to_owned()),
+            ("API__BURST", "100000".to_owned()),
+            ("HTTP__PUBLIC", strip(&self.url)),
+            ("HTTP__MANAGEMENT", strip(&self.management)),
+            ("CONTROL__LISTEN", strip(&self.control)),
+            ("CONTROL__TOKEN", CONTROL_TOKEN.to_owned()),
+            ("WEBHOOKS__URL", self.receiver.uri()),
+            ("WEBHOOKS__SECRET", "whsec_tests".to_owned()),
+            ("WEBHOOKS__POLL_MS", "20".to_owned()),
+            ("LOG__FILTER", "off".to_owned()),
+        ] {
+            command.env(format!("PAYMENTS_STUB__{name}"), value);
+        }
+        command.stdout(Stdio::null()).kill_on_drop(true);
+        self.child = Some(command.spawn().unwrap());
+        let ready = format!("{}/readyz", self.management);
+        testkit::eventually("the gateway is ready", async || {
+            http.get(&ready).send().await.is_ok_and(|answer| answer.status() == 200)
+        })
+        .await;
+    }
+
+    async fn kill(&mut self) {
+        self.child.take().unwrap().kill().await.unwrap();
+    }
+}
+
+fn free_port() -> std::net::SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// A client that never gives up on a request, and knows what it was told.
+struct Customer {
+    http: Client,
+    url: String,
+    number: usize,
+    acknowledged: Arc<Mutex<Vec<Acknowledged>>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Customer {
+    /// Buys until it is told to stop; what it has begun, it finishes.
+    async fn run(self) {
+        for round in 0.. {
+            if self.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let name = format!("{}-{round}", self.number);
+            let form = vec![("amount", "1000".to_owned()), ("currency", "eur".to_owned())];
+            let intent = self.insist(&format!("create-{name}"), "/v1/payment_intents", form).await;
+            let path = format!("/v1/payment_intents/{}/confirm", id(&intent));
+            let method = if round % 4 == 3 { "pm_card_chargeDeclined" } else { "pm_card_visa" };
+            let form = vec![("payment_method", method.to_owned())];
+            let paid = self.insist(&format!("confirm-{name}"), &path, form).await;
+            if round % 4 == 1 {
+                let form =
+                    vec![("payment_intent", id(&paid).to_owned()), ("amount", "400".to_owned())];
+                self.insist(&format!("refund-{name}"), "/v1/refunds", form).await;
+            }
+        }
+    }
+
+    /// Repeats a request under its key until it is answered.
+    async fn insist(&self, key: &str, path: &str, form: Vec<(&'static str, String)>) -> Value {
+        loop {
+            let Ok((status, body)) = post(&self.http, &self.url, path, key, &form).await else {
+                // Its process was killed; the next one comes up in a moment.
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                continue;
+            };
+            if [409, 429, 500, 503].contains(&status) {
+                // The request before this one may still run in the database for a moment.
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                continue;
+            }
+            assert!([200, 402].contains(&status), "{path}: {status} {body}");
+            let value = serde_json::from_str(&body).unwrap();
+            let (key, path) = (key.to_owned(), path.to_owned());
+            self.acknowledged.lock().unwrap().push(Acknowledged { key, path, form, status, body });
+            return value;
+        }
+    }
+}
+
+async fn post(
+    http: &Client,
+    url: &str,
+    path: &str,
+    key: &str,
+    form: &[(&'static str, String)],
+) -> reqwest::Result<(u16, String)> {
+    let request = http.post(format!("{url}{path}")).bearer_auth(KEY).form(form);
+    let answer = request.header("idempotency-key", key).send().await?;
+    Ok((answer.status().as_u16(), answer.text().await?))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_random_moments_it_loses_nothing_that_it_acknowledged() {
+    let http = Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
+    let mut gateway = Process::new().await;
+    let (acknowledged, stop) = (Arc::<Mutex<Vec<Acknowledged>>>::default(), Arc::default());
+    let customers: Vec<_> = (0..CLIENTS)
+        .map(|number| {
+            let customer = Customer {
+                http: http.clone(),
+                url: gateway.url.clone(),
+                number,
+                acknowledged: Arc::clone(&acknowledged),
+                stop: Arc::clone(&stop),
+            };
+            tokio::spawn(customer.run())
+        })
+        .collect();
+
+    for _ in 0..kills() {
+        gateway.start(&http).await;
+        // The moment is the point of the test: anywhere between two statements, commits or bytes of an answer.
+        let moment = uuid::Uuid::new_v4().as_u128() % 100_000;
+        tokio::time::sleep(Duration::from_micros(u64::try_from(moment).unwrap())).await;
+        gateway.kill().await;
+    }
+    gateway.start(&http).await;
+    stop.store(true, Ordering::Relaxed);
+    for customer in customers {
+        customer.await.unwrap();
+    }
+
+    let acknowledged = std::mem::take(&mut *acknowledged.lock().unwrap());
+    println!("{} kills, {} requests acknowledged", kills(), acknowledged.len());
+    assert!(acknowledged.len() > kills(), "there was hardly any load: {}", acknowledged.len());
+    assert_keys_answer_as_before(&http, &gateway, &acknowledged).await;
+    assert_one_charge_each(&gateway).await;
+    assert_every_event_arrived(&http, &gateway).await;
+    gateway.kill().await;
+    gateway.database.drop().await;
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests have no configuration")]
+fn kills() -> usize {
+    std::env::var("BACKBONE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS)
+}
+
+async fn assert_keys_answer_as_before(http: &Client, gateway: &Process, all: &[Acknowledged]) {
+    for one in all {
+        let (status, body) =
+            post(http, &gateway.url, &one.path, &one.key, &one.form).await.unwrap();
+        assert_eq!((status, &body), (one.status, &one.body), "{}", one.key);
+    }
+}
+
+/// What the database says, and what the books say, about every PaymentIntent.
+async fn assert_one_charge_each(gateway: &Process) {
+    let (client, driver) =
+        tokio_postgres::connect(gateway.database.url(), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(driver);
+    let twice = "SELECT count(*) FROM (SELECT payment_intent_id FROM charges WHERE status = 'captured' \
+                 GROUP BY 1 HAVING count(*) > 1) AS twice";
+    let unbooked = "SELECT count(*) FROM charges WHERE amount_captured - amount_refunded <> \
+                    (SELECT coalesce(sum(CASE 'merchant' WHEN credit THEN amount WHEN debit THEN -amount END), 0) \
+                     FROM transfers WHERE charge_id = charges.id)";
+    let unpaid = "SELECT count(*) FROM payment_intents WHERE (status = 'succeeded') <> EXISTS \
+                  (SELECT FROM charges WHERE id = latest_charge AND status = 'captured')";
+    for query in [twice, unbooked, unpaid] {
+        let count: i64 = client.query_one(query, &[]).await.unwrap().get(0);
+        assert_eq!(count, 0, "{query}");
+    }
+}
+
+/// A killed worker leaves a lease that has to run out; the gateway's own clock makes that quick.
+async fn assert_every_event_arrived(http: &Client, gateway: &Process) {
+    let clock = http.post(format!("{}/_test/clock", gateway.control)).bearer_auth(CONTROL_TOKEN);
+    let moved = clock.json(&json!({"advance_seconds": 120})).send().await.unwrap();
+    assert!(moved.status().is_success(), "{moved:?}");
+    testkit::eventually("every event has arrived", async || {
+        let path = format!("{}/v1/events?delivery_success=false", gateway.url);
+        let answer = http.get(path).bearer_auth(KEY).send().await.unwrap();
+        data(&answer.json().await.unwrap()).is_empty()
+    })
+    .await;
+    let received = gateway.receiver.received_requests().await.unwrap();
+    let received: HashSet<String> = received
+        .iter()
+        .map(|request| id(&serde_json::from_slice::<Value>(&request.body).unwrap()).to_owned())
+        .collect();
+    let (client, driver) =
+        tokio_postgres::connect(gateway.database.url(), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(driver);
+    let rows = client.query("SELECT id FROM events", &[]).await.unwrap();
+    let forgotten: Vec<String> =
+        rows.iter().map(|row| row.get(0)).filter(|id| !received.contains(id)).collect();
+    assert!(forgotten.is_empty(), "{} of {} forgotten", forgotten.len(), rows.len());
+}
