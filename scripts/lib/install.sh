@@ -5,7 +5,8 @@
 # It wants from its reader:
 #   root   the folder of the repository
 # and gives:
-#   ensure_tools install|print   all of it; afterwards `cargo` and the servers are there
+#   ensure_tools install|print                      all of it; afterwards `cargo` and the servers are there
+#   ensure_programs install|print WHO PROGRAM …     programs that are packaged under their own names, which WHO needs
 #
 # Plain POSIX sh: macOS has bash 3.2, and small Linux images have no bash at all.
 
@@ -39,6 +40,51 @@ ensure_tools() {
   use_rustup_folder
   list_missing
   [ -z "$missing" ] || fail "still missing after the installation:$missing. $advice"
+}
+
+# ensure_programs install|print WHO PROGRAM …
+ensure_programs() {
+  mode_of_programs=$1 who=$2
+  shift 2
+  packages='' need_postgres='' need_redis='' rust_by=''
+  for program in "$@"; do
+    has_program "$program" || packages="$packages $(package_of "$program")"
+  done
+  [ -n "$packages" ] || return 0
+  find_system
+  case $manager in unknown) fail "this system has neither apt-get, dnf, pacman nor Homebrew. Install by hand:$packages" ;; esac
+  say "$who needs on this machine:$packages"
+  if [ "$mode_of_programs" = print ]; then
+    say 'These commands install it:'
+    commands print
+    exit 1
+  fi
+  say 'Running these commands:'
+  commands print
+  commands run
+  for program in "$@"; do
+    has_program "$program" || fail "$program is still missing or too old after the installation: install it by hand"
+  done
+}
+
+# Most programs are there when their name is; an old Python has no `venv`, Debian's has none without another package.
+has_program() {
+  case $1 in
+    python3) python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ;;
+    *) has "$1" ;;
+  esac
+}
+
+# A program's package, where it is not named after it.
+package_of() {
+  find_system
+  case $manager.$1 in
+    apt.python3) echo python3 python3-venv ;;
+    pacman.python3 | brew.python3) echo python ;;
+    apt.node | dnf.node | pacman.node) echo nodejs ;;
+    brew.npm) echo node ;;
+    *) echo "$1" ;;
+  esac
 }
 
 # --- what is missing -------------------------------------------------------------------------------------------------

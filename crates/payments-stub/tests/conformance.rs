@@ -50,7 +50,8 @@ async fn start(public: &str, control: &str) -> Running {
 
 /// Runs a client with nothing of our environment that could change what it does.
 async fn run(client: &mut Command, gateway: &Running, control: &str) {
-    let kept = ["PATH", "HOME", "XDG_CONFIG_HOME", "CONFORMANCE_NODE_MODULES"].map(|name| (name, variable(name)));
+    let kept = ["PATH", "HOME", "XDG_CONFIG_HOME", "CONFORMANCE_NODE_MODULES"]
+        .map(|name| (name, variable(name)));
     let client = client
         .env_clear()
         .env("GATEWAY_URL", &gateway.url)

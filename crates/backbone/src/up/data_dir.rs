@@ -27,6 +27,10 @@ impl DataDir {
     /// Run as root, that may be another folder than the one asked for: see [`devstack::reachable_dir`].
     pub(crate) fn open(preferred: &Path) -> Result<Self, Error> {
         let path = devstack::reachable_dir(preferred)?;
+        if !path.ends_with(preferred) {
+            // People and scripts look where they said. When the link cannot be made, the table still names the folder.
+            let _ = std::os::unix::fs::symlink(&path, preferred);
+        }
         let lock = Lock::acquire(&path)?;
         Ok(Self { path, _lock: lock })
     }
@@ -141,6 +145,22 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         dir
+    }
+
+    #[test]
+    fn what_root_has_to_keep_elsewhere_is_found_where_it_was_asked_for() {
+        let dir = folder();
+        let closed = dir.path().join("home");
+        fs::create_dir(&closed).unwrap();
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+        let asked = closed.join(".backbone");
+
+        let data = DataDir::open(&asked).unwrap();
+        data.write("secrets.toml", "key = 1").unwrap();
+
+        // Whoever is not root keeps it there in the first place.
+        assert_eq!(fs::read_to_string(asked.join("secrets.toml")).unwrap(), "key = 1");
+        fs::remove_dir_all(data.path()).unwrap();
     }
 
     #[test]
