@@ -82,6 +82,9 @@ mod tests {
         );
         assert_eq!(printed("redis://:hunter2@cache:6379/0"), "redis://:***@cache:6379/0");
         assert_eq!(printed("smtp://hunter2@mail:25"), "smtp://***@mail:25");
-        assert_eq!(printed("https://me:hunter2@host/hunter2?t=hunter2#hunter2"), "https://host/***");
+        assert_eq!(
+            printed("https://me:hunter2@host/hunter2?t=hunter2#hunter2"),
+            "https://host/***"
+        );
     }
 }
