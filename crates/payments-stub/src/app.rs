@@ -14,6 +14,7 @@ use crate::meters::Meters;
 use crate::routes::caller::ApiKey;
 use crate::routes::errors::StripeError;
 use crate::routes::lists::CreatedRange;
+use crate::routes::rate::RateLimit;
 use crate::routes::stamp::stamp;
 use crate::routes::{charges, events, payment_intents, refunds, webhook_endpoints};
 
@@ -28,6 +29,8 @@ pub struct State {
     pub meters: Meters,
     /// Notified after a commit: there may be webhooks to deliver.
     pub wake: Arc<Notify>,
+    /// How often clients may call.
+    pub rate: RateLimit,
 }
 
 /// All routes, nothing else.

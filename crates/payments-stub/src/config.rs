@@ -1,5 +1,6 @@
 //! The settings of the gateway; `config/default.toml` explains each.
 
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use chassis::boot::{RunError, ServiceSettings};
@@ -34,6 +35,10 @@ pub struct Settings {
 pub struct Api {
     /// What clients authenticate with.
     pub secret_key: Secret,
+    /// How many requests a second they may make in the long run.
+    pub requests_per_second: NonZeroU32,
+    /// How many they may make at once.
+    pub burst: NonZeroU32,
 }
 
 /// `[webhooks]`.

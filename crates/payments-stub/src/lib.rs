@@ -37,6 +37,7 @@ use domain::metadata::Metadata;
 use meters::Meters;
 use routes::caller::ApiKey;
 use routes::errors;
+use routes::rate::RateLimit;
 
 pub use config::Settings;
 
@@ -61,6 +62,7 @@ pub async fn run(settings: Settings, boot: Boot) -> Result<(), RunError> {
         clock: boot.clock.clone(),
         meters: Meters::new(&boot.metrics)?,
         wake: Arc::new(Notify::new()),
+        rate: RateLimit::new(&settings.api),
     };
     let mut workers = webhooks::workers(&state, &settings.webhooks)?;
     workers.push(prune::worker(state.clone(), &settings.idempotency));
@@ -72,6 +74,7 @@ pub async fn run(settings: Settings, boot: Boot) -> Result<(), RunError> {
         startup: Box::pin(startup),
         workers,
         error_shape: errors::shape,
+        on_connect: None,
     };
     boot.serve(&settings.http, assembly).await
 }

@@ -1,4 +1,4 @@
-//! Who is calling: a handler that takes a [`Caller`] answers only those who have the key.
+//! Who is calling: a handler that takes a [`Caller`] answers only those who have the key, and do not call too often.
 
 use std::future::{Ready, ready};
 
@@ -14,6 +14,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::errors::StripeError;
 use super::stamp::IDEMPOTENCY_KEY;
+use crate::app::State;
 use crate::domain::event::Origin;
 use crate::domain::id::RequestId;
 use crate::domain::idempotency::IdempotencyKey;
@@ -53,8 +54,15 @@ impl FromRequest for Caller {
     type Future = Ready<Result<Self, StripeError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(authenticate(request))
+        ready(authenticate(request).and_then(|caller| admit(request).map(|()| caller)))
     }
+}
+
+fn admit(request: &HttpRequest) -> Result<(), StripeError> {
+    let state = request.app_data::<web::Data<State>>();
+    let state =
+        state.ok_or_else(|| StripeError::internal(anyhow::anyhow!("the service has no state")))?;
+    state.rate.admit()
 }
 
 fn authenticate(request: &HttpRequest) -> Result<Caller, StripeError> {

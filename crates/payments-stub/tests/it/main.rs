@@ -14,6 +14,7 @@ mod idempotency;
 mod lists;
 mod parameters;
 mod payment_intents;
+mod rate_limit;
 mod refunds;
 mod webhooks;
 
