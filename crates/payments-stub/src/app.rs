@@ -10,6 +10,8 @@ use tokio::sync::Notify;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use crate::control::Control;
+use crate::control::strike::strike;
 use crate::meters::Meters;
 use crate::routes::caller::ApiKey;
 use crate::routes::errors::StripeError;
@@ -31,11 +33,15 @@ pub struct State {
     pub wake: Arc<Notify>,
     /// How often clients may call.
     pub rate: RateLimit,
+    /// What tests have arranged; `None` when the control plane is off.
+    pub control: Option<Control>,
 }
 
 /// All routes, nothing else.
 pub fn configure(config: &mut web::ServiceConfig, state: &State, key: &ApiKey) {
     let v1 = web::scope("/v1")
+        .wrap(from_fn(strike))
+        // The last one wraps the others: whatever strikes a request, its answer has a name.
         .wrap(from_fn(stamp))
         .app_data(web::Data::new(state.clone()))
         .app_data(web::Data::new(key.clone()))

@@ -97,6 +97,22 @@ impl StripeError {
         error
     }
 
+    /// An error that a test arranged, as this gateway would answer it.
+    pub fn arranged(status: StatusCode) -> Self {
+        let message = "A test arranged that this request fails.";
+        match status {
+            StatusCode::TOO_MANY_REQUESTS => Self::too_many_requests(),
+            StatusCode::CONFLICT => Refusal::KeyInUse("as a test arranged".to_owned()).into(),
+            status if status.is_server_error() => Self::new(status, API, message),
+            status => Self::new(status, INVALID_REQUEST, message),
+        }
+    }
+
+    /// The status and the body, to be kept under a key.
+    pub fn into_answer(self) -> Answer {
+        Answer { status: self.status.as_u16(), body: write(&self.envelope), charged: None }
+    }
+
     /// A defect of ours.
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
         let message = "Something went wrong on our side. The request may be sent again with the same idempotency key.";
