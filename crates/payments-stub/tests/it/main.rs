@@ -7,6 +7,7 @@
 
 mod authentication;
 mod charging;
+mod control;
 mod database;
 mod documentation;
 mod events;

@@ -10,11 +10,11 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::{Gateway, data, id, ok, send};
 
-const QUICK: [(&str, &str); 2] =
+pub(crate) const QUICK: [(&str, &str); 2] =
     [("webhooks.retry_seconds", "0.01,0.01,0.01,0.01,0.01,0.01"), ("webhooks.poll_ms", "20")];
 
 /// A receiver that answers with these statuses, and with the last one from then on.
-async fn receiver(statuses: &[u16]) -> MockServer {
+pub(crate) async fn receiver(statuses: &[u16]) -> MockServer {
     let server = MockServer::start().await;
     let (last, first) = statuses.split_last().unwrap();
     for status in first {
@@ -30,20 +30,20 @@ async fn receiver(statuses: &[u16]) -> MockServer {
 
 impl Gateway {
     /// An endpoint at `url` for these events; with its secret.
-    async fn endpoint(&self, url: &str, events: &[&str]) -> Value {
+    pub(crate) async fn endpoint(&self, url: &str, events: &[&str]) -> Value {
         let mut form = vec![("url", url)];
         form.extend(events.iter().map(|event| ("enabled_events[]", *event)));
         ok(self.post("/v1/webhook_endpoints", &form)).await
     }
 
     /// The only event of this type.
-    async fn event(&self, kind: &str) -> Value {
+    pub(crate) async fn event(&self, kind: &str) -> Value {
         data(&ok(self.get(&format!("/v1/events?type={kind}"))).await)[0].clone()
     }
 }
 
 /// What the receiver got, once it has got so many.
-async fn received(server: &MockServer, count: usize) -> Vec<Request> {
+pub(crate) async fn received(server: &MockServer, count: usize) -> Vec<Request> {
     testkit::eventually("the webhooks arrive", async || {
         server.received_requests().await.unwrap().len() >= count
     })
@@ -53,12 +53,12 @@ async fn received(server: &MockServer, count: usize) -> Vec<Request> {
     requests
 }
 
-fn header<'a>(request: &'a Request, name: &str) -> &'a str {
+pub(crate) fn header<'a>(request: &'a Request, name: &str) -> &'a str {
     request.headers.get(name).unwrap().to_str().unwrap()
 }
 
 /// Whether the signature covers exactly these bytes under this secret.
-fn is_signed(request: &Request, secret: &str, body: &[u8]) -> bool {
+pub(crate) fn is_signed(request: &Request, secret: &str, body: &[u8]) -> bool {
     let signature = header(request, "stripe-signature");
     let seconds = signature.strip_prefix("t=").unwrap().split(',').next().unwrap().parse().unwrap();
     sign(secret, DateTime::from_timestamp(seconds, 0).unwrap(), body) == signature
