@@ -59,6 +59,7 @@ pub async fn run(settings: Settings, boot: Boot) -> Result<(), RunError> {
         workers: vec![delivery::worker(&state, mailer), sweep::worker(state.clone())],
         openapi: app::openapi(),
         error_shape: problem_shape,
+        on_connect: None,
         routes: Arc::new(move |config| app::configure(config, &state, &verifier)),
     };
     boot.serve(&settings.http, assembly).await

@@ -63,6 +63,7 @@ pub async fn run(settings: Settings, boot: Boot) -> Result<(), RunError> {
         startup: Box::pin(startup),
         workers: vec![sweeper],
         error_shape: problem_shape,
+        on_connect: None,
     };
     boot.serve(&settings.http, assembly).await
 }

@@ -100,7 +100,8 @@ impl Listeners {
     }
 }
 
-fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener, RunError> {
+/// Listens on the address of a setting, or says what is in the way. For the listeners that a service adds itself.
+pub fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener, RunError> {
     TcpListener::bind(address).map_err(|error| {
         let reason = match error.kind() {
             std::io::ErrorKind::AddrInUse => {

@@ -10,8 +10,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Server;
+use actix_web::dev::{Extensions, Server};
 use actix_web::middleware::from_fn;
+use actix_web::rt::net::TcpStream;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, ResponseError as _, web};
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +54,10 @@ pub type Startup = Pin<Box<dyn Future<Output = Result<(), anyhow::Error>> + Send
 /// Adds a service's routes and state.
 pub type Routes = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
 
+/// Looks at every new connection of the public listener, and may keep something of it for its requests, which find it
+/// with `HttpRequest::conn_data`.
+pub type OnConnect = Arc<dyn Fn(&TcpStream, &mut Extensions) + Send + Sync>;
+
 /// The parts that a service puts together.
 pub struct Assembly {
     /// The route table of the service's `app.rs`, with the state that handlers extract.
@@ -65,6 +70,8 @@ pub struct Assembly {
     pub workers: Vec<Worker>,
     /// How errors look that no handler made (unknown route, overload): [`problem_shape`] nearly everywhere.
     pub error_shape: ErrorShape,
+    /// What handlers must know about connections: nothing, nearly everywhere.
+    pub on_connect: Option<OnConnect>,
 }
 
 /// The ordinary [`ErrorShape`].
@@ -80,7 +87,11 @@ impl Boot {
         metrics.watch_runtime();
         let shared = observe::Shared::new(metrics.clone(), assembly.error_shape, settings);
         let document = openapi::render(assembly.openapi);
-        let server = public_server(listeners.public, shared, document, assembly.routes, settings)?;
+        let routes: Routes = Arc::new(move |config| {
+            openapi::configure(config, &document);
+            (assembly.routes)(config);
+        });
+        let server = build_server(listeners.public, shared, routes, assembly.on_connect, settings)?;
         let management = management::server(listeners.management, metrics.clone(), health.clone())?;
         let (server_handle, management_handle) = (server.handle(), management.handle());
         let (mut server, management) = (tokio::spawn(server), tokio::spawn(management));
@@ -117,14 +128,26 @@ impl Boot {
         tracing::info!("{name} has stopped");
         outcome
     }
+
+    /// A server on one more listener, for callers who are neither clients nor operators. It has the limits, the logs and
+    /// the errors of the public one; the service awaits it beside [`Boot::serve`], and stops it afterwards.
+    pub fn further_server(
+        &self,
+        listener: TcpListener,
+        routes: Routes,
+        settings: &Settings,
+    ) -> Result<Server, RunError> {
+        let shared = observe::Shared::new(self.metrics.clone(), problem_shape, settings);
+        build_server(listener, shared, routes, None, settings)
+    }
 }
 
-/// The server for clients: every worker thread builds the same application around the service's routes.
-fn public_server(
+/// Every worker thread builds the same application around the service's routes.
+fn build_server(
     listener: TcpListener,
     shared: observe::Shared,
-    document: Arc<openapi::Rendered>,
     routes: Routes,
+    on_connect: Option<OnConnect>,
     settings: &Settings,
 ) -> Result<Server, RunError> {
     let body_limit = settings.body_limit;
@@ -134,13 +157,21 @@ fn public_server(
         App::new()
             .app_data(web::Data::new(shared.clone()))
             .configure(|config| json::configure(config, body_limit))
-            .configure(|config| openapi::configure(config, &document))
             .configure(move |config| routes(config))
             .default_service(web::to(no_such_route))
             .wrap(from_fn(limit::limit))
             // The last one wraps all the others: it sees every answer.
             .wrap(from_fn(observe::observe))
     });
+    let server = match on_connect {
+        Some(look) => server.on_connect(move |connection, data| {
+            // Without TLS, which a proxy in front of us has ended, every connection is one.
+            if let Some(stream) = connection.downcast_ref::<TcpStream>() {
+                look(stream, data);
+            }
+        }),
+        None => server,
+    };
     let server = server
         .workers(settings.workers)
         .client_request_timeout(Duration::from_millis(settings.header_timeout_ms))

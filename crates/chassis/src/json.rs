@@ -42,9 +42,11 @@ pub fn invalid(report: &garde::Report) -> Problem {
     })
 }
 
-/// garde writes `lines[0].quantity`; RFC 6901 writes `/lines/0/quantity`.
+/// garde writes `lines[0].quantity`; RFC 6901 writes `/lines/0/quantity`. A field that is called like a keyword is
+/// `r#match` in Rust, and `match` to everybody else.
 fn pointer(path: &str) -> String {
     let parts = path.split(['.', '[', ']']).filter(|part| !part.is_empty());
+    let parts = parts.map(|part| part.strip_prefix("r#").unwrap_or(part));
     parts.fold(String::new(), |pointer, part| pointer + "/" + part)
 }
 
@@ -107,5 +109,6 @@ mod tests {
     fn paths_become_json_pointers() {
         assert_eq!(pointer("lines[0].quantity"), "/lines/0/quantity");
         assert_eq!(pointer("email"), "/email");
+        assert_eq!(pointer("r#match.path"), "/match/path");
     }
 }

@@ -52,6 +52,7 @@ pub async fn run(settings: Settings, boot: Boot) -> Result<(), RunError> {
         startup: Box::pin(startup),
         workers,
         error_shape: problem_shape,
+        on_connect: None,
     };
     boot.serve(&settings.http, assembly).await
 }

@@ -10,11 +10,14 @@ use tokio::sync::Notify;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use crate::control::Control;
+use crate::control::strike::strike;
 use crate::domain::payment_intent::Terms;
 use crate::meters::Meters;
 use crate::routes::caller::ApiKey;
 use crate::routes::errors::StripeError;
 use crate::routes::lists::CreatedRange;
+use crate::routes::rate::RateLimit;
 use crate::routes::stamp::stamp;
 use crate::routes::{
     authentication, charges, events, payment_intents, refunds, webhook_attempts, webhook_endpoints,
@@ -33,11 +36,17 @@ pub struct State {
     pub meters: Meters,
     /// Notified after a commit: there may be webhooks to deliver.
     pub wake: Arc<Notify>,
+    /// How often clients may call.
+    pub rate: RateLimit,
+    /// What tests have arranged; `None` when the control plane is off.
+    pub control: Option<Control>,
 }
 
 /// All routes, nothing else.
 pub fn configure(config: &mut web::ServiceConfig, state: &State, key: &ApiKey) {
     let v1 = web::scope("/v1")
+        .wrap(from_fn(strike))
+        // The last one wraps the others: whatever strikes a request, its answer has a name.
         .wrap(from_fn(stamp))
         .app_data(web::Data::new(state.clone()))
         .app_data(web::Data::new(key.clone()))

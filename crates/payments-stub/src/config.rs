@@ -1,5 +1,7 @@
 //! The settings of the gateway; `config/default.toml` explains each.
 
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use chassis::boot::{RunError, ServiceSettings};
@@ -27,6 +29,8 @@ pub struct Settings {
     pub webhooks: Webhooks,
     /// Answering the same request with the same answer.
     pub idempotency: Idempotency,
+    /// Failing on command.
+    pub control: Control,
 }
 
 /// `[api]`.
@@ -39,6 +43,10 @@ pub struct Api {
     pub public_url: String,
     /// How long a slow bank takes.
     pub settle_seconds: u32,
+    /// How many requests a second they may make in the long run.
+    pub requests_per_second: NonZeroU32,
+    /// How many they may make at once.
+    pub burst: NonZeroU32,
 }
 
 impl Api {
@@ -80,6 +88,43 @@ pub struct Idempotency {
     pub prune_seconds: u64,
 }
 
+/// `[control]`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Control {
+    /// Where tests connect; empty: the control plane is off.
+    pub listen: String,
+    /// What they authenticate with.
+    #[serde(deserialize_with = "optional_secret")]
+    pub token: Option<Secret>,
+}
+
+/// Shorter ones can be guessed.
+const SHORTEST_TOKEN: usize = 16;
+
+impl Control {
+    /// The address and the token, if the control plane is to be on.
+    pub fn door(&self) -> Result<Option<(SocketAddr, Secret)>, RunError> {
+        if self.listen.is_empty() {
+            return Ok(None);
+        }
+        let refuse = |message: &str| RunError::Setting(message.to_owned());
+        let address = self.listen.parse().map_err(|_not_an_address| {
+            refuse("setting `control.listen` must be an address such as 127.0.0.1:8094")
+        })?;
+        let token = self.token.clone();
+        let token = token.filter(|token| token.expose().len() >= SHORTEST_TOKEN).ok_or_else(|| {
+            refuse("setting `control.token` must have at least 16 characters when `control.listen` is set")
+        })?;
+        if token.expose().starts_with("sk_") {
+            return Err(refuse(
+                "setting `control.token` must not be an API key: it opens more than one",
+            ));
+        }
+        Ok(Some((address, token)))
+    }
+}
+
 impl ServiceSettings for Settings {
     fn http(&self) -> &http::Settings {
         &self.http
@@ -114,6 +159,7 @@ impl Settings {
         if let Some((name, _)) = positive.into_iter().find(|(_, is_zero)| *is_zero) {
             return refuse(&format!("setting `{name}` must be at least 1"));
         }
+        self.control.door().map(drop)?;
         self.webhooks.receiver().map(drop)
     }
 }

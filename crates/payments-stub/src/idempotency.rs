@@ -16,6 +16,7 @@ use diesel_async::AsyncConnection as _;
 use futures_util::future::BoxFuture;
 
 use crate::app::State;
+use crate::control::barriers::Point;
 use crate::domain::event::Origin;
 use crate::domain::idempotency::{Fingerprint, IdempotencyKey};
 use crate::domain::refusal::Refusal;
@@ -64,6 +65,8 @@ pub async fn once<E>(state: &State, request: Request, effect: E) -> Result<Outco
 where
     E: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<Answer, Failure>> + Send,
 {
+    let plan = state.control.as_ref().and_then(|control| control.plan_of(&request.origin.request));
+    let arranged = plan.clone();
     let mut connection = state.database.get().await?;
     let outcome = connection.transaction(async move |tx| -> Result<Outcome, Failure> {
         let Some(key) = &request.origin.key else { return effect(tx).await.map(Outcome::Executed) };
@@ -73,15 +76,22 @@ where
         if let Some(saved) = store::idempotency::find(tx, key).await? {
             return replay(saved, &request);
         }
-        let answer = effect(tx).await?;
+        let mut answer = effect(tx).await?;
+        if let Some(plan) = &arranged {
+            answer = plan.answer_to_keep(answer);
+        }
         save(tx, key, &request, &answer).await?;
         Ok(Outcome::Executed(answer))
     });
     let outcome = outcome.await?;
+    drop(connection);
     if let Outcome::Executed(answer) = &outcome {
         // Only now is it true: a count, and news for the webhook workers.
         state.meters.count_charge(answer.charged);
         state.wake.notify_one();
+        if let Some(plan) = plan {
+            plan.hold(Point::AfterEffect).await;
+        }
     }
     Ok(outcome)
 }

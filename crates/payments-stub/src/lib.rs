@@ -4,13 +4,15 @@
 //! Reading order: `migrations/` (what can never happen) → [`app`] (what there is) → [`routes`] (HTTP in, HTTP out)
 //! → [`idempotency`] (once, however often it is asked for) → [`payments`] (taking money and giving it back)
 //! → [`domain`] (the rules) → [`store`] (SQL) → [`events`] and [`webhooks`] (telling what happened)
-//! → [`settle`] (what happens without a request).
+//! → [`settle`] (what happens without a request)
+//! → [`control`] (failing on command; leave it for last).
 //!
 //! Every effect is one transaction: the charge, the event, its deliveries and the saved answer are true together or
 //! not at all.
 
 pub mod app;
 pub mod config;
+pub mod control;
 pub mod domain;
 pub mod events;
 pub mod failure;
@@ -34,11 +36,13 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use tokio::sync::Notify;
 
 use app::State;
+use control::app::ControlPlane;
 use domain::endpoint::{Endpoint, NewEndpoint, ReceiverUrl};
 use domain::metadata::Metadata;
 use meters::Meters;
 use routes::caller::ApiKey;
 use routes::errors;
+use routes::rate::RateLimit;
 
 pub use config::Settings;
 
@@ -51,6 +55,8 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 /// Runs the service until it is told to stop.
 pub async fn run(settings: Settings, boot: Boot) -> Result<(), RunError> {
     settings.check()?;
+    // First, so that a taken port is an error before anything else has started.
+    let plane = ControlPlane::bind(&settings.control, &boot.shutdown)?;
     let database = Database::new(DESCRIPTION.name, &settings.database, &boot.metrics)
         .map_err(|error| RunError::Setting(error.to_string()))?;
     let asked = database.clone();
@@ -64,6 +70,8 @@ pub async fn run(settings: Settings, boot: Boot) -> Result<(), RunError> {
         terms: Arc::new(settings.api.terms()),
         meters: Meters::new(&boot.metrics)?,
         wake: Arc::new(Notify::new()),
+        rate: RateLimit::new(&settings.api),
+        control: plane.as_ref().map(ControlPlane::control),
     };
     let mut workers = webhooks::workers(&state, &settings.webhooks)?;
     workers.push(prune::worker(state.clone(), &settings.idempotency));
@@ -71,13 +79,20 @@ pub async fn run(settings: Settings, boot: Boot) -> Result<(), RunError> {
     let startup = prepare(state.clone(), settings.webhooks.receiver()?);
     let key = ApiKey::new(&settings.api.secret_key);
     let assembly = Assembly {
-        routes: Arc::new(move |config| app::configure(config, &state, &key)),
+        routes: {
+            let state = state.clone();
+            Arc::new(move |config| app::configure(config, &state, &key))
+        },
         openapi: app::openapi(),
         startup: Box::pin(startup),
         workers,
         error_shape: errors::shape,
+        on_connect: None,
     };
-    boot.serve(&settings.http, assembly).await
+    match plane {
+        Some(plane) => plane.serve(&state, boot, &settings.http, assembly).await,
+        None => boot.serve(&settings.http, assembly).await,
+    }
 }
 
 /// Brings the schema up to date, and makes the receiver of the settings an endpoint like any other.

@@ -3,6 +3,7 @@
 pub mod caller;
 pub mod lists;
 pub mod params;
+pub mod rate;
 pub mod stamp;
 
 pub mod authentication;

@@ -16,14 +16,16 @@ use chassis::worker::{Progress, Worker};
 use chrono::TimeDelta;
 use diesel::QueryResult;
 use diesel_async::AsyncConnection as _;
+use futures_util::future::join_all;
 use tracing::{Instrument as _, field};
 
 use crate::app::State;
 use crate::config::{RetrySchedule, Webhooks};
+use crate::control::misbehaviour::{Forgery, Treatment};
 use crate::store;
 use crate::store::deliveries::{Attempt, Claimed};
 
-use send::Sender;
+use send::{Failed, Sender};
 
 /// What a lease allows beyond the receiver's own time.
 const LEASE_MARGIN: TimeDelta = TimeDelta::seconds(25);
@@ -91,8 +93,15 @@ impl Courier {
     }
 
     async fn deliver(&self, claimed: &Claimed, span: &tracing::Span) -> anyhow::Result<()> {
+        let control = self.state.control.as_ref();
+        let forgery = match control.map(|control| control.treat(claimed)) {
+            None => Forgery::default(),
+            Some(Treatment::Send(forgery)) => forgery,
+            Some(Treatment::Postpone(delay)) => return self.postpone(claimed, delay).await,
+            Some(Treatment::Drop) => return self.abandon(claimed).await,
+        };
         // No connection is held while the receiver takes its time.
-        let answer = self.sender.send(claimed, self.state.clock.now()).await;
+        let answer = self.send(claimed, &forgery).await;
         let at = self.state.clock.now();
         let attempt = match answer {
             Ok(status) => Attempt { at, status: Some(status), error: None },
@@ -118,6 +127,34 @@ impl Courier {
         } else {
             tracing::error!(reason, "a webhook was not delivered, and no attempt is left");
         }
+        Ok(())
+    }
+
+    /// Sends a delivery, and beside it the copies that a test asked for; only the delivery itself counts.
+    async fn send(&self, claimed: &Claimed, forgery: &Forgery) -> Result<u16, Failed> {
+        let send = || self.sender.send(claimed, self.state.clock.now(), forgery);
+        let copies = join_all((0..forgery.copies).map(|_| send()));
+        let (answer, _) = tokio::join!(send(), copies);
+        answer
+    }
+
+    /// Lets a delivery be late, without holding its lease meanwhile.
+    async fn postpone(&self, claimed: &Claimed, delay: TimeDelta) -> anyhow::Result<()> {
+        let due = self.state.clock.now() + delay;
+        let mut connection = self.state.database.get().await?;
+        store::deliveries::postpone(&mut connection, claimed, due).await?;
+        tracing::warn!("a webhook is late, as a test arranged it: {due}");
+        Ok(())
+    }
+
+    /// Ends a delivery that was never sent.
+    async fn abandon(&self, claimed: &Claimed) -> anyhow::Result<()> {
+        let error = Some("a test arranged that it is lost".to_owned());
+        let attempt = Attempt { at: self.state.clock.now(), status: None, error };
+        let mut connection = self.state.database.get().await?;
+        store::deliveries::mark_failed(&mut connection, claimed, &attempt, None).await?;
+        self.state.meters.count_delivery("abandoned");
+        tracing::warn!("a webhook is lost, as a test arranged it");
         Ok(())
     }
 }

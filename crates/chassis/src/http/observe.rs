@@ -71,8 +71,8 @@ pub(super) async fn observe(
         .await;
     let took = started.elapsed();
     let _entered = span.enter();
-    let (answer, timings) =
-        answer.unwrap_or_else(|panic| (Err(panicked(&*panic).into()), timing::Timings::default()));
+    let (answer, timings) = answer
+        .unwrap_or_else(|panic| (Err(panicked(&*panic, &seen.shared)), timing::Timings::default()));
     let answer = match answer {
         Ok(answer) => {
             let (request, response) = answer.map_into_boxed_body().into_parts();
@@ -147,10 +147,12 @@ impl Seen {
     }
 }
 
-fn panicked(panic: &(dyn std::any::Any + Send)) -> Problem {
+/// The client gets the service's usual error, the log gets the message.
+fn panicked(panic: &(dyn std::any::Any + Send), shared: &Shared) -> Error {
     let message = panic.downcast_ref::<&str>().copied().map(str::to_owned);
     let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    Problem::internal(anyhow::anyhow!("a handler panicked: {message}"))
+    let cause = format!("a handler panicked: {message}");
+    InternalError::from_response(cause, shared.error(problem::INTERNAL)).into()
 }
 
 /// The span of the whole request, a child of the caller's when it sent a `traceparent`.
@@ -251,5 +253,42 @@ fn method_label(method: &Method) -> &'static str {
         Method::DELETE => "DELETE",
         Method::OPTIONS => "OPTIONS",
         _ => "_OTHER",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::middleware::from_fn;
+    use actix_web::{App, test};
+
+    use super::*;
+
+    /// An error in a shape that is not the chassis's own.
+    fn shape(kind: ProblemType) -> HttpResponse {
+        HttpResponse::build(kind.status).content_type("application/json").body("{\"oh\":\"no\"}")
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_in_the_services_own_shape() {
+        let settings = Settings {
+            public: ([127, 0, 0, 1], 0).into(),
+            management: ([127, 0, 0, 1], 0).into(),
+            workers: 1,
+            body_limit: 1,
+            header_timeout_ms: 1,
+            request_timeout_ms: 1,
+            max_in_flight: 1,
+            drain_delay_ms: 0,
+            shutdown_timeout_seconds: 0,
+        };
+        let shared = Shared::new(Metrics::new("test").unwrap(), shape, &settings);
+        let explode = async || -> HttpResponse { panic!("with a secret in it") };
+        let app = App::new().app_data(web::Data::new(shared)).route("/", web::get().to(explode));
+        let app = test::init_service(app.wrap(from_fn(observe))).await;
+        let outcome = test::try_call_service(&app, test::TestRequest::get().to_request()).await;
+        let answer = outcome.unwrap_err().error_response();
+        assert_eq!(answer.status(), 500);
+        let body = actix_web::body::to_bytes(answer.into_body()).await.unwrap();
+        assert_eq!(body, "{\"oh\":\"no\"}");
     }
 }

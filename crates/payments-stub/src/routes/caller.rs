@@ -1,4 +1,4 @@
-//! Who is calling: a handler that takes a [`Caller`] answers only those who have the key.
+//! Who is calling: a handler that takes a [`Caller`] answers only those who have the key, and do not call too often.
 
 use std::future::{Ready, ready};
 
@@ -14,24 +14,42 @@ use subtle::ConstantTimeEq as _;
 
 use super::errors::StripeError;
 use super::stamp::IDEMPOTENCY_KEY;
+use crate::app::State;
 use crate::domain::event::Origin;
 use crate::domain::id::RequestId;
 use crate::domain::idempotency::IdempotencyKey;
 
-/// What the key is compared with: its digest, so that neither content nor length shows in the time that it takes.
+/// What a key is compared with: its digest, so that neither content nor length shows in the time that it takes.
 #[derive(Clone)]
-pub struct ApiKey([u8; 32]);
+pub struct KeyDigest([u8; 32]);
 
-impl ApiKey {
-    /// The key of the settings.
+impl KeyDigest {
+    /// The digest of a key of the settings.
     pub fn new(key: &Secret) -> Self {
         Self(Sha256::digest(key.expose()).into())
     }
 
-    fn matches(&self, presented: &str) -> bool {
+    /// Whether what somebody presents is the key.
+    pub fn matches(&self, presented: &str) -> bool {
         let presented: [u8; 32] = Sha256::digest(presented).into();
         self.0.ct_eq(&presented).into()
     }
+}
+
+/// The key that clients need.
+#[derive(Clone)]
+pub struct ApiKey(KeyDigest);
+
+impl ApiKey {
+    /// The key of the settings.
+    pub fn new(key: &Secret) -> Self {
+        Self(KeyDigest::new(key))
+    }
+}
+
+/// Whether a request will be taken for a caller's.
+pub(crate) fn has_key(request: &HttpRequest) -> bool {
+    authenticate(request).is_ok()
 }
 
 /// Somebody who has the key, and the request that they made.
@@ -53,8 +71,15 @@ impl FromRequest for Caller {
     type Future = Ready<Result<Self, StripeError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(authenticate(request))
+        ready(authenticate(request).and_then(|caller| admit(request).map(|()| caller)))
     }
+}
+
+fn admit(request: &HttpRequest) -> Result<(), StripeError> {
+    let state = request.app_data::<web::Data<State>>();
+    let state =
+        state.ok_or_else(|| StripeError::internal(anyhow::anyhow!("the service has no state")))?;
+    state.rate.admit()
 }
 
 fn authenticate(request: &HttpRequest) -> Result<Caller, StripeError> {
@@ -65,7 +90,7 @@ fn authenticate(request: &HttpRequest) -> Result<Caller, StripeError> {
     if ["sk_live_", "rk_live_", "pk_live_"].iter().any(|prefix| presented.starts_with(prefix)) {
         return Err(StripeError::live_key());
     }
-    if !known.matches(&presented) {
+    if !known.0.matches(&presented) {
         return Err(StripeError::wrong_key());
     }
     let id = request.extensions().get::<RequestId>().cloned().unwrap_or_else(RequestId::generate);

@@ -20,6 +20,7 @@ use crate::wire::payment_intent::PaymentIntent;
 const INVALID_REQUEST: &str = "invalid_request_error";
 const IDEMPOTENCY: &str = "idempotency_error";
 const API: &str = "api_error";
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("stripe-should-retry");
 
 /// A failure on its way out: what the client reads, and what only the log does.
 #[derive(Debug)]
@@ -85,6 +86,32 @@ impl StripeError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, INVALID_REQUEST, "The request body is too large.")
     }
 
+    /// More requests than the limit allows.
+    pub fn too_many_requests() -> Self {
+        let message = "Request rate limit exceeded. Send the request again later, with the same idempotency key.";
+        let mut error =
+            Self::new(StatusCode::TOO_MANY_REQUESTS, INVALID_REQUEST, message).code("rate_limit");
+        // The bucket gets at least one a second.
+        error.header = Some((RETRY_AFTER, "1"));
+        error
+    }
+
+    /// An error that a test arranged, as this gateway would answer it.
+    pub fn arranged(status: StatusCode) -> Self {
+        let message = "A test arranged that this request fails.";
+        match status {
+            StatusCode::TOO_MANY_REQUESTS => Self::too_many_requests(),
+            StatusCode::CONFLICT => Refusal::KeyInUse("as a test arranged".to_owned()).into(),
+            status if status.is_server_error() => Self::new(status, API, message),
+            status => Self::new(status, INVALID_REQUEST, message),
+        }
+    }
+
+    /// The status and the body, to be kept under a key.
+    pub fn into_answer(self) -> Answer {
+        Answer { status: self.status.as_u16(), body: write(&self.envelope), charged: None }
+    }
+
     /// A defect of ours.
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
         let message = "Something went wrong on our side. The request may be sent again with the same idempotency key.";
@@ -132,9 +159,7 @@ pub fn shape(kind: ProblemType) -> HttpResponse {
             "Unrecognized request URL. See /docs for the list of endpoints.",
         ),
         StatusCode::PAYLOAD_TOO_LARGE => StripeError::too_large(),
-        StatusCode::TOO_MANY_REQUESTS => {
-            StripeError::new(kind.status, INVALID_REQUEST, kind.title).code("rate_limit")
-        }
+        StatusCode::TOO_MANY_REQUESTS => StripeError::too_many_requests(),
         status if status.is_server_error() => StripeError::new(status, API, kind.title),
         status => StripeError::new(status, INVALID_REQUEST, kind.title),
     };
@@ -230,6 +255,10 @@ impl ResponseError for StripeError {
             .body(write(&self.envelope));
         if let Some((name, value)) = &self.header {
             response.headers_mut().insert(name.clone(), HeaderValue::from_static(value));
+        }
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            // Stripe's own clients obey this header, whatever they think of the status.
+            response.headers_mut().insert(SHOULD_RETRY, HeaderValue::from_static("true"));
         }
         response
     }

@@ -84,12 +84,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
             content_type.is_none_or(|kind| kind.starts_with("application/x-www-form-urlencoded"));
         let body = web::Bytes::from_request(request, payload);
         async move {
-            let body = body.await.map_err(|error| {
-                match error.as_response_error().status_code().as_u16() {
-                    413 => StripeError::too_large(),
-                    _ => StripeError::unreadable("The request body cannot be read."),
-                }
-            })?;
+            let body = body.await.map_err(|error| unreadable_body(&error))?;
             if !is_form && !body.is_empty() {
                 let message = "Send the parameters of a POST as application/x-www-form-urlencoded.";
                 return Err(StripeError::unreadable(message));
@@ -110,6 +105,14 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
             parse(request.query_string().as_bytes())
                 .map(|(params, expand, _)| Self { params, expand }),
         )
+    }
+}
+
+/// The error for a body that did not arrive whole, or is too large.
+pub(crate) fn unreadable_body(error: &actix_web::Error) -> StripeError {
+    match error.as_response_error().status_code().as_u16() {
+        413 => StripeError::too_large(),
+        _ => StripeError::unreadable("The request body cannot be read."),
     }
 }
 

@@ -156,6 +156,28 @@ pub async fn mark_failed(
     Ok(())
 }
 
+/// Gives the lease back as if it had not been taken: the attempt does not count, and the next one is at `due`.
+pub async fn postpone(
+    connection: &mut Connection,
+    claimed: &Claimed,
+    due: DateTime<Utc>,
+) -> QueryResult<()> {
+    let ours = webhook_deliveries::table.filter(
+        webhook_deliveries::id
+            .eq(claimed.id)
+            .and(webhook_deliveries::attempts.eq(claimed.attempt))
+            .and(webhook_deliveries::delivered_at.is_null()),
+    );
+    diesel::update(ours)
+        .set((
+            webhook_deliveries::due_at.eq(due),
+            webhook_deliveries::attempts.eq(webhook_deliveries::attempts - 1),
+        ))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// How many deliveries of each of these events are unfinished; an event without any is left out.
 pub async fn count_pending(
     connection: &mut Connection,

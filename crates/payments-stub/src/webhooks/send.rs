@@ -7,6 +7,7 @@ use chassis::config::Secret;
 use chassis::trace;
 use chrono::{DateTime, Utc};
 
+use crate::control::misbehaviour::Forgery;
 use crate::domain::signature;
 use crate::store::deliveries::Claimed;
 
@@ -40,15 +41,22 @@ impl Sender {
     }
 
     /// The status, if it is a 2xx. The answer's body is never read: a receiver cannot make us hold it.
-    pub(super) async fn send(&self, claimed: &Claimed, now: DateTime<Utc>) -> Result<u16, Failed> {
+    pub(super) async fn send(
+        &self,
+        claimed: &Claimed,
+        now: DateTime<Utc>,
+        forgery: &Forgery,
+    ) -> Result<u16, Failed> {
+        let (at, body) = (forgery.signed_at(now), claimed.body.as_bytes());
         let secrets: Vec<_> = claimed.secrets.iter().map(Secret::expose).collect();
-        let signature = signature::sign(&secrets, now, claimed.body.as_bytes());
+        let signature = signature::sign(&secrets, at, body);
+        let signature = forgery.signature(signature, at, body);
         let mut request = self
             .http
             .post(&claimed.url)
             .header("content-type", "application/json; charset=utf-8")
             .header("stripe-signature", signature)
-            .body(claimed.body.clone());
+            .body(forgery.body(&claimed.body));
         if let Some(traceparent) = trace::current_traceparent() {
             request = request.header("traceparent", traceparent);
         }

@@ -37,7 +37,7 @@ impl Gateway {
     }
 
     /// The only event of this type.
-    async fn event(&self, kind: &str) -> Value {
+    pub(crate) async fn event(&self, kind: &str) -> Value {
         data(&ok(self.get(&format!("/v1/events?type={kind}"))).await)[0].clone()
     }
 }
@@ -53,12 +53,12 @@ pub(crate) async fn received(server: &MockServer, count: usize) -> Vec<Request> 
     requests
 }
 
-fn header<'a>(request: &'a Request, name: &str) -> &'a str {
+pub(crate) fn header<'a>(request: &'a Request, name: &str) -> &'a str {
     request.headers.get(name).unwrap().to_str().unwrap()
 }
 
 /// Whether the signature covers exactly these bytes under this secret.
-fn is_signed(request: &Request, secret: &str, body: &[u8]) -> bool {
+pub(crate) fn is_signed(request: &Request, secret: &str, body: &[u8]) -> bool {
     let signature = header(request, "stripe-signature");
     let seconds = signature.strip_prefix("t=").unwrap().split(',').next().unwrap().parse().unwrap();
     sign(&[secret], DateTime::from_timestamp(seconds, 0).unwrap(), body) == signature
