@@ -85,7 +85,8 @@ impl Boot {
     pub async fn serve(self, settings: &Settings, assembly: Assembly) -> Result<(), RunError> {
         let Self { name, metrics, health, shutdown, listeners, clock: _ } = self;
         metrics.watch_runtime();
-        let shared = observe::Shared::new(metrics.clone(), assembly.error_shape, settings);
+        let shared =
+            observe::Shared::new(metrics.clone(), health.clone(), assembly.error_shape, settings);
         let document = openapi::render(assembly.openapi);
         let routes: Routes = Arc::new(move |config| {
             openapi::configure(config, &document);
@@ -137,7 +138,12 @@ impl Boot {
         routes: Routes,
         settings: &Settings,
     ) -> Result<Server, RunError> {
-        let shared = observe::Shared::new(self.metrics.clone(), problem_shape, settings);
+        let shared = observe::Shared::new(
+            self.metrics.clone(),
+            self.health.clone(),
+            problem_shape,
+            settings,
+        );
         build_server(listener, shared, routes, None, settings)
     }
 }

@@ -18,6 +18,7 @@ pub mod connection;
 pub mod damage;
 pub mod dice;
 pub mod faults;
+pub mod ledger;
 pub mod matching;
 pub mod misbehaviour;
 pub mod operator;

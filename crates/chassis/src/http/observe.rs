@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tracing::{Instrument as _, Span, field};
 
 use super::{ErrorShape, Settings};
+use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::problem::{self, Problem, ProblemType};
 use crate::{timing, trace};
@@ -27,15 +28,22 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) metrics: Metrics,
+    pub(super) health: Health,
     pub(super) in_flight: Arc<Semaphore>,
     pub(super) request_timeout: Duration,
     error_shape: ErrorShape,
 }
 
 impl Shared {
-    pub(super) fn new(metrics: Metrics, error_shape: ErrorShape, settings: &Settings) -> Self {
+    pub(super) fn new(
+        metrics: Metrics,
+        health: Health,
+        error_shape: ErrorShape,
+        settings: &Settings,
+    ) -> Self {
         Self {
             metrics,
+            health,
             in_flight: Arc::new(Semaphore::new(settings.max_in_flight)),
             request_timeout: Duration::from_millis(settings.request_timeout_ms),
             error_shape,
@@ -281,7 +289,8 @@ mod tests {
             drain_delay_ms: 0,
             shutdown_timeout_seconds: 0,
         };
-        let shared = Shared::new(Metrics::new("test").unwrap(), shape, &settings);
+        let metrics = Metrics::new("test").unwrap();
+        let shared = Shared::new(metrics.clone(), Health::new(metrics), shape, &settings);
         let explode = async || -> HttpResponse { panic!("with a secret in it") };
         let app = App::new().app_data(web::Data::new(shared)).route("/", web::get().to(explode));
         let app = test::init_service(app.wrap(from_fn(observe))).await;

@@ -52,6 +52,7 @@ pub fn configure(
                 .delete(routes::clear_webhooks),
         )
         .service(web::resource("/_test/clock").get(routes::read_clock).post(routes::turn_clock))
+        .service(web::resource("/_test/ledger").get(routes::read_ledger))
         .service(web::resource("/_test/idempotency/prune").post(routes::prune_keys));
 }
 

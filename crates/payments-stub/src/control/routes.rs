@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::barriers::{BarrierWish, Counts};
 use super::faults::{Fault, FaultWish};
+use super::ledger::Ledger;
 use super::misbehaviour::Misbehaviour;
 use super::operator::Operator;
 use super::{Control, Full};
@@ -156,6 +157,26 @@ pub async fn turn_clock(
 
 fn now(at: DateTime<Utc>) -> web::Json<Value> {
     web::Json(json!({"now": at}))
+}
+
+/// Whose money to account for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Whose {
+    order_id: Option<String>,
+}
+
+/// The truth about all money, or about one order's.
+pub async fn read_ledger(
+    _: Operator,
+    state: web::Data<State>,
+    whose: web::Query<Whose>,
+) -> Result<web::Json<Ledger>, Problem> {
+    let order_id = whose.into_inner().order_id;
+    let mut connection = state.database.get().await?;
+    let mut read = connection.build_transaction().repeatable_read().read_only();
+    let ledger = read.run(async |tx| Ledger::read(tx, order_id.as_deref()).await);
+    Ok(web::Json(ledger.await?))
 }
 
 /// Forgets all idempotency keys, as if their day were over.

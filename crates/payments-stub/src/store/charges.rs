@@ -114,6 +114,17 @@ pub async fn list(
     rows.into_iter().map(Charge::try_from).collect::<QueryResult<Vec<_>>>().map(Some)
 }
 
+/// All of these PaymentIntents, oldest first.
+pub async fn all_of(connection: &mut Connection, intents: &[&str]) -> QueryResult<Vec<Charge>> {
+    let rows: Vec<Row> = charges::table
+        .filter(charges::payment_intent_id.eq_any(intents))
+        .order(charges::seq)
+        .select(Row::as_select())
+        .load(connection)
+        .await?;
+    rows.into_iter().map(Charge::try_from).collect()
+}
+
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = charges, check_for_backend(diesel::pg::Pg))]
 struct Row {

@@ -63,6 +63,17 @@ pub async fn list(
     rows.into_iter().map(Refund::try_from).collect::<QueryResult<Vec<_>>>().map(Some)
 }
 
+/// All of these PaymentIntents, oldest first.
+pub async fn all_of(connection: &mut Connection, intents: &[&str]) -> QueryResult<Vec<Refund>> {
+    let rows: Vec<Row> = refunds::table
+        .filter(refunds::payment_intent_id.eq_any(intents))
+        .order(refunds::seq)
+        .select(Row::as_select())
+        .load(connection)
+        .await?;
+    rows.into_iter().map(Refund::try_from).collect()
+}
+
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = refunds, check_for_backend(diesel::pg::Pg))]
 struct Row {

@@ -4,10 +4,46 @@ use chassis::db::Connection;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde::Serialize;
 
 use super::schema::transfers;
 use crate::domain::id::RefundId;
 use crate::domain::transfer::Transfer;
+
+/// A move of money as it stands in the books.
+#[derive(Clone, Debug, Queryable, Selectable, Serialize)]
+#[diesel(table_name = transfers, check_for_backend(diesel::pg::Pg))]
+pub struct StoredTransfer {
+    /// Why.
+    pub kind: String,
+    /// The account that lost.
+    pub debit: String,
+    /// The account that gained.
+    pub credit: String,
+    /// How much, in minor units.
+    pub amount: i64,
+    /// ISO 4217.
+    pub currency: String,
+    /// For which charge.
+    #[diesel(column_name = charge_id)]
+    pub charge: String,
+    /// For which refund.
+    #[diesel(column_name = refund_id)]
+    pub refund: Option<String>,
+}
+
+/// The books of these charges, in order.
+pub async fn all_of(
+    connection: &mut Connection,
+    charges: &[&str],
+) -> QueryResult<Vec<StoredTransfer>> {
+    transfers::table
+        .filter(transfers::charge_id.eq_any(charges))
+        .order(transfers::id)
+        .select(StoredTransfer::as_select())
+        .load(connection)
+        .await
+}
 
 /// Writes down moves of money, in the transaction that makes them true.
 pub async fn insert(

@@ -4,6 +4,7 @@
 mod answers;
 mod barriers;
 mod faults;
+mod ledger;
 mod webhooks;
 
 use std::net::TcpListener;
@@ -36,7 +37,7 @@ impl Deref for Controlled {
 }
 
 /// A port that nobody else takes: not one of those that the system hands out for connections.
-fn free_port() -> u32 {
+pub(crate) fn free_port() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let mut ports = std::iter::repeat_with(|| {
         let next = NEXT.fetch_add(1, Ordering::Relaxed);

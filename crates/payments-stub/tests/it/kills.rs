@@ -7,23 +7,17 @@
 //! `BACKBONE_KILLS=200 cargo test -p payments-stub --test it kills` kills it two hundred times.
 
 use std::collections::HashSet;
-use std::net::TcpListener;
-use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::Client;
 use serde_json::{Value, json};
-use testkit::TestDatabase;
-use tokio::process::{Child, Command};
-use wiremock::matchers::any;
-use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use crate::process::{CONTROL_TOKEN, Process};
 use crate::{KEY, data, id};
 
 const CLIENTS: usize = 4;
-const CONTROL_TOKEN: &str = "control-token-for-tests";
 
 /// How often, unless `BACKBONE_KILLS` says otherwise: enough to see a defect in the design, few enough for every run.
 const KILLS: usize = 40;
@@ -36,69 +30,6 @@ struct Acknowledged {
     form: Vec<(&'static str, String)>,
     status: u16,
     body: String,
-}
-
-/// A gateway as a process of its own.
-struct Process {
-    url: String,
-    management: String,
-    control: String,
-    database: TestDatabase,
-    receiver: MockServer,
-    child: Option<Child>,
-}
-
-impl Process {
-    async fn new() -> Self {
-        let receiver = MockServer::start().await;
-        Mock::given(any()).respond_with(ResponseTemplate::new(200)).mount(&receiver).await;
-        let [public, management, control] = [free_port(), free_port(), free_port()];
-        Self {
-            url: format!("http://{public}"),
-            management: format!("http://{management}"),
-            control: format!("http://{control}"),
-            database: TestDatabase::create(None).await,
-            receiver,
-            child: None,
-        }
-    }
-
-    /// Starts it and waits until it is ready.
-    async fn start(&mut self, http: &Client) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_payments-stub"));
-        let strip = |url: &str| url.trim_start_matches("http://").to_owned();
-        for (name, value) in [
-            ("DATABASE__URL", self.database.url().to_owned()),
-            ("API__SECRET_KEY", KEY.to_owned()),
-            ("API__REQUESTS_PER_SECOND", "100000".to_owned()),
-            ("API__BURST", "100000".to_owned()),
-            ("HTTP__PUBLIC", strip(&self.url)),
-            ("HTTP__MANAGEMENT", strip(&self.management)),
-            ("CONTROL__LISTEN", strip(&self.control)),
-            ("CONTROL__TOKEN", CONTROL_TOKEN.to_owned()),
-            ("WEBHOOKS__URL", self.receiver.uri()),
-            ("WEBHOOKS__SECRET", "whsec_tests".to_owned()),
-            ("WEBHOOKS__POLL_MS", "20".to_owned()),
-            ("LOG__FILTER", "off".to_owned()),
-        ] {
-            command.env(format!("PAYMENTS_STUB__{name}"), value);
-        }
-        command.stdout(Stdio::null()).kill_on_drop(true);
-        self.child = Some(command.spawn().unwrap());
-        let ready = format!("{}/readyz", self.management);
-        testkit::eventually("the gateway is ready", async || {
-            http.get(&ready).send().await.is_ok_and(|answer| answer.status() == 200)
-        })
-        .await;
-    }
-
-    async fn kill(&mut self) {
-        self.child.take().unwrap().kill().await.unwrap();
-    }
-}
-
-fn free_port() -> std::net::SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// A client that never gives up on a request, and knows what it was told.
@@ -203,8 +134,7 @@ async fn killed_at_random_moments_it_loses_nothing_that_it_acknowledged() {
     assert_keys_answer_as_before(&http, &gateway, &acknowledged).await;
     assert_one_charge_each(&gateway).await;
     assert_every_event_arrived(&http, &gateway).await;
-    gateway.kill().await;
-    gateway.database.drop().await;
+    gateway.end().await;
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests have no configuration")]
