@@ -27,7 +27,7 @@ export const protocol = {
     const ids = made.map((intent) => intent.id);
     const window = { limit: 3, created: { gte: made[0].created } };
     const forwards = await intents.list(window).autoPagingToArray(all);
-    expect('forwards', forwards.map(({ id }) => id).filter((id) => ids.includes(id)), ids.toReversed());
+    expect('forwards', forwards.map(({ id }) => id).filter((id) => ids.includes(id)), [...ids].reverse());
     const backwards = await intents.list({ ...window, ending_before: ids[0] }).autoPagingToArray(all);
     expect('backwards', backwards.map(({ id }) => id), ids.slice(1));
   },

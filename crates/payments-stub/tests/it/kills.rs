@@ -118,7 +118,7 @@ async fn killed_at_random_moments_it_loses_nothing_that_it_acknowledged() {
     for _ in 0..kills() {
         gateway.start(&http).await;
         // The moment is the point of the test: anywhere between two statements, commits or bytes of an answer.
-        let moment = uuid::Uuid::new_v4().as_u128() % 100_000;
+        let moment = uuid::Uuid::new_v4().as_u128() % 150_000;
         tokio::time::sleep(Duration::from_micros(u64::try_from(moment).unwrap())).await;
         gateway.kill().await;
     }

@@ -1,0 +1,127 @@
+//! How much of what PostgreSQL can do arrives at the other end of HTTP: PaymentIntents that are created and confirmed
+//! each second, against `pgbench` with the same statements (`create_confirm.sql`) on the same server, in turns.
+//!
+//! `cargo bench -p payments-stub --bench create_confirm` prints both figures and their ratio. The clients run on the
+//! same machine and in the same process, so their work counts against the gateway.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "a benchmark that cannot run should say so loudly, and prints what it measured"
+)]
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use reqwest::Client;
+use serde_json::Value;
+use testkit::Running;
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+const KEY: &str = "sk_test_51BackboneBenchmark";
+const CLIENTS: usize = 16;
+const ROUNDS: usize = 5;
+const SECONDS: u64 = 5;
+
+#[tokio::main(flavor = "multi_thread")]
+async fn main() {
+    let settings = [
+        ("api.secret_key", KEY),
+        ("api.requests_per_second", "1000000"),
+        ("api.burst", "1000000"),
+        ("http.workers", "2"),
+        ("database.pool_size", "16"),
+    ];
+    let gateway =
+        testkit::start(payments_stub::DESCRIPTION, &settings, payments_stub::run).await;
+    // The caches are filled and the connections made before anything counts.
+    through_http(&gateway, Duration::from_secs(1)).await;
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    println!("create + confirm a second, {CLIENTS} clients, {SECONDS} s each in turns");
+    for round in 1..=ROUNDS {
+        ours.push(through_http(&gateway, Duration::from_secs(SECONDS)).await);
+        theirs.push(through_pgbench(&gateway.database_url));
+        println!(
+            "round {round}: gateway {:.0}, pgbench {:.0}, ratio {:.2}",
+            ours[round - 1],
+            theirs[round - 1],
+            ours[round - 1] / theirs[round - 1]
+        );
+    }
+    let (ours, theirs) = (median(ours), median(theirs));
+    println!("median: gateway {ours:.0}, pgbench {theirs:.0}, ratio {:.2}", ours / theirs);
+    gateway.stop().await;
+}
+
+/// Pairs a second.
+async fn through_http(gateway: &Running, time: Duration) -> f64 {
+    let (stop, pairs) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let started = Instant::now();
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let (stop, pairs) = (Arc::clone(&stop), Arc::clone(&pairs));
+            let url = format!("{}/v1/payment_intents", gateway.url);
+            tokio::spawn(async move {
+                let http = Client::builder().no_proxy().build().unwrap();
+                while !stop.load(Ordering::Relaxed) {
+                    pay(&http, &url).await;
+                    pairs.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    tokio::time::sleep(time).await;
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.await.unwrap();
+    }
+    #[expect(clippy::cast_precision_loss, reason = "thousands, not quadrillions")]
+    let pairs = pairs.load(Ordering::Relaxed) as f64;
+    pairs / started.elapsed().as_secs_f64()
+}
+
+async fn pay(http: &Client, url: &str) {
+    let form = [("amount", "1000"), ("currency", "eur"), ("metadata[order_id]", "o1")];
+    let intent = post(http, url, &form).await;
+    let confirm = format!("{url}/{}/confirm", intent["id"].as_str().unwrap());
+    let paid = post(http, &confirm, &[("payment_method", "pm_card_visa")]).await;
+    assert_eq!(paid["status"], "succeeded");
+}
+
+async fn post(http: &Client, url: &str, form: &[(&str, &str)]) -> Value {
+    let key = uuid::Uuid::new_v4().to_string();
+    let request = http.post(url).bearer_auth(KEY).header("idempotency-key", key).form(form);
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    answer.json().await.unwrap()
+}
+
+/// Pairs a second.
+fn through_pgbench(url: &str) -> f64 {
+    let pgbench = devstack::find_postgres().expect("PostgreSQL is installed").bin_dir.join("pgbench");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/create_confirm.sql");
+    let output = Command::new(&pgbench)
+        .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
+        .arg(format!("--client={CLIENTS}"))
+        .arg(format!("--time={SECONDS}"))
+        .arg("--file")
+        .arg(script)
+        .arg(url)
+        .output()
+        .unwrap_or_else(|error| panic!("{}: {error}", pgbench.display()));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let tps = said.lines().find_map(|line| line.strip_prefix("tps = "));
+    let tps = tps.unwrap_or_else(|| panic!("{said}{}", String::from_utf8_lossy(&output.stderr)));
+    tps.split(' ').next().unwrap().parse().unwrap()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
