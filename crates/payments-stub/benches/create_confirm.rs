@@ -38,8 +38,7 @@ async fn main() {
         ("http.workers", "2"),
         ("database.pool_size", "16"),
     ];
-    let gateway =
-        testkit::start(payments_stub::DESCRIPTION, &settings, payments_stub::run).await;
+    let gateway = testkit::start(payments_stub::DESCRIPTION, &settings, payments_stub::run).await;
     // The caches are filled and the connections made before anything counts.
     through_http(&gateway, Duration::from_secs(1)).await;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -104,7 +103,8 @@ async fn post(http: &Client, url: &str, form: &[(&str, &str)]) -> Value {
 
 /// Pairs a second.
 fn through_pgbench(url: &str) -> f64 {
-    let pgbench = devstack::find_postgres().expect("PostgreSQL is installed").bin_dir.join("pgbench");
+    let pgbench =
+        devstack::find_postgres().expect("PostgreSQL is installed").bin_dir.join("pgbench");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/create_confirm.sql");
     let output = Command::new(&pgbench)
         .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])

@@ -6,7 +6,8 @@
 //!
 //! | the key is | the answer |
 //! |---|---|
-//! | absent, or new | the work is done; a success or a decline is saved, a refusal is rolled back and the key stays free |
+//! | absent, or new, and a parameter is wrong | the refusal; nothing is saved, and the key stays free |
+//! | absent, or new | the work is done, and its answer saved: a success, a decline, or that the object cannot do this now |
 //! | saved, same endpoint and parameters | the saved answer, byte for byte |
 //! | saved, other endpoint or parameters | 400 |
 //! | being worked under by another request | 409 |
@@ -21,6 +22,7 @@ use crate::domain::event::Origin;
 use crate::domain::idempotency::{Fingerprint, IdempotencyKey};
 use crate::domain::refusal::Refusal;
 use crate::failure::Failure;
+use crate::routes::errors;
 use crate::store;
 use crate::store::idempotency::SavedAnswer;
 
@@ -68,22 +70,28 @@ where
     let plan = state.control.as_ref().and_then(|control| control.plan_of(&request.origin.request));
     let arranged = plan.clone();
     let mut connection = state.database.get().await?;
+    let request = &request;
     let outcome = connection.transaction(async move |tx| -> Result<Outcome, Failure> {
         let Some(key) = &request.origin.key else { return effect(tx).await.map(Outcome::Executed) };
         if !store::idempotency::try_lock(tx, key).await? {
             return Err(Refusal::KeyInUse(key.as_str().to_owned()).into());
         }
         if let Some(saved) = store::idempotency::find(tx, key).await? {
-            return replay(saved, &request);
+            return replay(saved, request);
         }
         let mut answer = effect(tx).await?;
         if let Some(plan) = &arranged {
             answer = plan.answer_to_keep(answer);
         }
-        save(tx, key, &request, &answer).await?;
+        save(tx, key, request, &answer).await?;
         Ok(Outcome::Executed(answer))
     });
-    let outcome = outcome.await?;
+    let outcome = match outcome.await {
+        Err(Failure::Refused(refusal)) if refusal.is_answer() => {
+            keep_refusal(&mut connection, request, refusal).await?
+        }
+        outcome => outcome?,
+    };
     drop(connection);
     if let Outcome::Executed(answer) = &outcome {
         // Only now is it true: a count, and news for the webhook workers.
@@ -94,6 +102,28 @@ where
         }
     }
     Ok(outcome)
+}
+
+/// Saves that the rules said no. The work was rolled back with its transaction, so this is one of its own; when another
+/// request with the key was faster in between, its answer counts.
+async fn keep_refusal(
+    connection: &mut Connection,
+    request: &Request,
+    refusal: Refusal,
+) -> Result<Outcome, Failure> {
+    let Some(key) = &request.origin.key else { return Err(refusal.into()) };
+    let kept = connection.transaction(async move |tx| -> Result<Outcome, Failure> {
+        if !store::idempotency::try_lock(tx, key).await? {
+            return Err(Refusal::KeyInUse(key.as_str().to_owned()).into());
+        }
+        if let Some(saved) = store::idempotency::find(tx, key).await? {
+            return replay(saved, request);
+        }
+        let answer = errors::refused(refusal);
+        save(tx, key, request, &answer).await?;
+        Ok(Outcome::Executed(answer))
+    });
+    kept.await
 }
 
 fn replay(saved: SavedAnswer, request: &Request) -> Result<Outcome, Failure> {

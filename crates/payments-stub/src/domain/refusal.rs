@@ -117,6 +117,19 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether it comes from what the object is at this moment, and not from how the request was put. Then it is an
+    /// answer like any other, and the key keeps it: the same request must not succeed later, unasked.
+    pub fn is_answer(&self) -> bool {
+        matches!(
+            self,
+            Self::UnexpectedState { .. }
+                | Self::AlreadyRefunded(_)
+                | Self::NothingToRefund(_)
+                | Self::ChargeFailed(_)
+                | Self::ChargeNotCaptured(_)
+        )
+    }
+
     /// The path names something that is not there.
     pub fn not_found(object: &'static str, id: &str) -> Self {
         // It is repeated in the answer, but not a page of it.

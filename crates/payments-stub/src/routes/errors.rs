@@ -150,11 +150,18 @@ pub fn declined(attempted: &Attempted, charge: &Charge, decline: Decline) -> Ans
     }
 }
 
+/// The answer that says no, to be kept.
+pub fn refused(refusal: Refusal) -> Answer {
+    let error = StripeError::from(refusal);
+    Answer { status: error.status.as_u16(), body: write(&error.envelope), charged: None }
+}
+
 /// How errors look that no handler made; the chassis calls it.
 pub fn shape(kind: ProblemType) -> HttpResponse {
     let error = match kind.status {
-        StatusCode::NOT_FOUND => StripeError::new(
-            kind.status,
+        // As Stripe has it, a path with another method is another path.
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => StripeError::new(
+            StatusCode::NOT_FOUND,
             INVALID_REQUEST,
             "Unrecognized request URL. See /docs for the list of endpoints.",
         ),

@@ -64,8 +64,8 @@ pub struct Query<T> {
 #[derive(Debug, Deserialize)]
 pub struct Nothing {}
 
-/// `expand[]=…`: which objects to show whole instead of their names. Every endpoint takes it; what an endpoint
-/// cannot expand is ignored.
+/// `expand[]=…`: which objects to show whole instead of their names. Every endpoint takes it, and ignores what its
+/// object does not have; what no object here has is refused by name.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Expand {
     /// The last charge of a PaymentIntent.
@@ -147,17 +147,25 @@ fn parse<T: DeserializeOwned>(encoded: &[u8]) -> Result<(T, Expand, Fingerprint)
     match unknown {
         Some(name) if CARDS.contains(&name.as_str()) => Err(BadParameter::raw_card(&name).into()),
         Some(name) => Err(BadParameter::unknown(&name).into()),
-        None => Ok((params, read_expand(&pairs), Fingerprint::of(pairs))),
+        None => Ok((params, read_expand(&pairs)?, Fingerprint::of(pairs))),
     }
 }
 
-fn read_expand(pairs: &[(String, String)]) -> Expand {
-    let is_expand = |name: &str| name.split('[').next() == Some(EXPAND);
-    Expand {
-        latest_charge: pairs
-            .iter()
-            .any(|(name, value)| is_expand(name) && value == "latest_charge"),
+fn read_expand(pairs: &[(String, String)]) -> Result<Expand, BadParameter> {
+    let mut expand = Expand::default();
+    for (name, value) in pairs.iter().filter(|(name, _)| name.split('[').next() == Some(EXPAND)) {
+        match value.as_str() {
+            // A list's objects are its `data`.
+            "latest_charge" | "data.latest_charge" => expand.latest_charge = true,
+            "" => {}
+            _ => {
+                let shown: String = value.chars().take(64).collect();
+                let message = format!("This property cannot be expanded ({shown}).");
+                return Err(BadParameter::new(name.chars().take(64).collect::<String>(), message));
+            }
+        }
     }
+    Ok(expand)
 }
 
 /// `automatic_payment_methods.?.enabled` as clients write it: `automatic_payment_methods[enabled]`.

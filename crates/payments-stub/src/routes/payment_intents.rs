@@ -65,14 +65,18 @@ pub async fn list(
     let listing = query.params.parse()?;
     let mut connection = state.database.get().await?;
     let rows = store::payment_intents::list(&mut connection, &listing).await?;
+    let shown = rows.as_deref().filter(|_| query.expand.latest_charge).unwrap_or_default();
+    let charges = store::charges::latest_of(&mut connection, shown).await?;
     lists::answer((PATH, "payment_intent"), &listing, rows, |intent| {
-        PaymentIntent::new(intent, None)
+        let latest =
+            charges.iter().find(|charge| Some(&charge.id) == intent.latest_charge.as_ref());
+        PaymentIntent::new(intent, latest)
     })
 }
 
 /// One PaymentIntent; with `expand[]=latest_charge`, its last charge in it.
 #[utoipa::path(get, path = "/v1/payment_intents/{id}", tag = "payment_intents", operation_id = "read_payment_intent",
-    params(("id" = String, Path), ("expand[]" = Option<Vec<String>>, Query, description = "`latest_charge`; others are ignored.")),
+    params(("id" = String, Path), ("expand[]" = Option<Vec<String>>, Query, description = "`latest_charge`")),
     responses((status = 200, body = PaymentIntent), (status = "4XX", body = ErrorEnvelope)),
     security(("secret_key" = [])))]
 pub async fn read(

@@ -12,6 +12,7 @@ use super::schema::charges;
 use crate::domain::charge::{Charge, State};
 use crate::domain::id::{ChargeId, PaymentIntentId};
 use crate::domain::listing::Listing;
+use crate::domain::payment_intent::PaymentIntent;
 use crate::domain::payment_method::{Decline, PaymentMethod};
 
 const PENDING: &str = "pending";
@@ -112,6 +113,21 @@ pub async fn list(
     }
     let rows = load_page!(connection, charges, query, listing, Row);
     rows.into_iter().map(Charge::try_from).collect::<QueryResult<Vec<_>>>().map(Some)
+}
+
+/// The last attempts of these PaymentIntents.
+pub async fn latest_of(
+    connection: &mut Connection,
+    intents: &[PaymentIntent],
+) -> QueryResult<Vec<Charge>> {
+    let ids: Vec<_> = intents.iter().filter_map(|intent| intent.latest_charge.as_ref()).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = ids.into_iter().map(ChargeId::as_str);
+    let query = charges::table.filter(charges::id.eq_any(ids)).select(Row::as_select());
+    let rows: Vec<Row> = query.load(connection).await?;
+    rows.into_iter().map(Charge::try_from).collect()
 }
 
 /// All of these PaymentIntents, oldest first.

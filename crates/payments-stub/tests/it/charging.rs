@@ -57,6 +57,10 @@ async fn creating_with_confirm_takes_the_money_at_once() {
         gateway.get(&format!("/v1/payment_intents/{}?expand%5B0%5D=latest_charge", id(&intent)));
     assert_eq!(ok(expanded).await["latest_charge"]["payment_intent"], intent["id"]);
     assert!(gateway.reread(&intent).await["latest_charge"].is_string());
+    let list = ok(gateway.get("/v1/payment_intents?expand[]=data.latest_charge")).await;
+    assert_eq!(data(&list)[0]["latest_charge"]["object"], "charge");
+    let refused = send(gateway.get("/v1/payment_intents?expand[]=data.customer")).await;
+    assert_eq!((refused.status, refused.error().2), (400, "expand[]"));
     gateway.stop().await;
 }
 

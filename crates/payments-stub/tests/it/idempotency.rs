@@ -136,7 +136,7 @@ async fn a_decline_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_is_not_kept_and_the_key_stays_free() {
+async fn a_wrong_parameter_is_not_kept_and_the_key_stays_free() {
     let gateway = Gateway::start().await;
     let refused = gateway.create_with_key(&[("amount", "0"), ("currency", "eur")], "k").await;
     assert_eq!((refused.status, refused.error().0), (400, "invalid_request_error"));
@@ -150,6 +150,25 @@ async fn a_refusal_is_not_kept_and_the_key_stays_free() {
     };
     assert_eq!(refund("1001").await.status, 400);
     assert_eq!(refund("1000").await.status, 200);
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_an_object_cannot_do_this_now_is_kept_even_when_it_could_later() {
+    let gateway = Gateway::start().await;
+    let intent = gateway.create(&[]).await;
+    let path = format!("/v1/payment_intents/{}/confirm", crate::id(&intent));
+    let confirm = || send(with_key(gateway.post(&path, &[]), "k"));
+    let refused = confirm().await;
+    assert_eq!(refused.error().1, "payment_intent_unexpected_state");
+
+    // Now it could.
+    let attach = format!("/v1/payment_intents/{}", crate::id(&intent));
+    ok(gateway.post(&attach, &[("payment_method", "pm_card_visa")])).await;
+    let again = confirm().await;
+    assert_eq!((again.status, &again.text), (400, &refused.text));
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    assert_eq!(gateway.reread(&intent).await["status"], "requires_confirmation");
     gateway.stop().await;
 }
 

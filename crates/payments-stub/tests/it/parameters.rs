@@ -178,9 +178,9 @@ async fn unknown_routes_and_wrong_methods_answer_in_the_same_shape() {
         (gateway.get("/v1/customers"), 404),
         (gateway.get("/"), 404),
         (gateway.get("/v2/payment_intents"), 404),
-        (gateway.delete("/v1/payment_intents"), 405),
-        (gateway.get(&format!("/v1/payment_intents/{}/confirm", id(&intent))), 405),
-        (gateway.service.http.request("PATCH", "/v1/refunds").bearer_auth(KEY), 405),
+        (gateway.delete("/v1/payment_intents"), 404),
+        (gateway.get(&format!("/v1/payment_intents/{}/confirm", id(&intent))), 404),
+        (gateway.service.http.request("PATCH", "/v1/refunds").bearer_auth(KEY), 404),
     ] {
         let answer = send(request).await;
         assert_eq!(
