@@ -176,3 +176,27 @@ impl Drop for Registered<'_> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_awaits_a_request_is_forgotten_with_it() {
+        let control = Control::new(CancellationToken::new());
+        let wish = serde_json::from_value(json!({"action": "reset"})).unwrap();
+        control.faults().add(wish).unwrap();
+        assert_eq!(control.interest(&Method::GET, "/v1/events"), Interest::Path);
+        let facts = Facts { method: Method::GET, path: "/v1/events".to_owned(), metadata: vec![] };
+        let plan = Arc::new(control.arrange(&facts, None).unwrap());
+        let request = RequestId::generate();
+        let registered = control.register(request.clone(), plan);
+        assert!(control.plan_of(&request).is_some());
+        drop(registered);
+        assert!(control.plan_of(&request).is_none());
+        // The fault has done its work.
+        assert_eq!(control.interest(&Method::GET, "/v1/events"), Interest::None);
+    }
+}

@@ -67,6 +67,7 @@ pub async fn once<E>(state: &State, request: Request, effect: E) -> Result<Outco
 where
     E: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<Answer, Failure>> + Send,
 {
+    // What a test arranged for this request; hardly ever anything.
     let plan = state.control.as_ref().and_then(|control| control.plan_of(&request.origin.request));
     let arranged = plan.clone();
     let mut connection = state.database.get().await?;
@@ -92,6 +93,7 @@ where
         }
         outcome => outcome?,
     };
+    // Whoever is held below needs none.
     drop(connection);
     if let Outcome::Executed(answer) = &outcome {
         // Only now is it true: a count, and news for the webhook workers.

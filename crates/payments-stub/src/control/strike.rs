@@ -5,9 +5,9 @@
 //!         ─► barrier `before_answer` ─► fault `after_effect` ─► written
 //! ```
 //!
-//! With the control plane off, it asks one `Option` and is gone. Only requests with the API key are concerned: strangers
-//! are refused as ever, use up no fault and wait at no barrier. A client that goes while its request is held before the
-//! handler takes the request with it: the handler does not run.
+//! With the control plane off, it is not there. Only requests with the API key are concerned: strangers are refused as
+//! ever, use up no fault and wait at no barrier. A client that goes while its request is held before the handler takes
+//! the request with it: the handler does not run.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

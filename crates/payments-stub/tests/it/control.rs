@@ -76,6 +76,14 @@ impl Controlled {
         created(self.tell("POST", "/_test/faults", &fault)).await
     }
 
+    /// Waits until the first fault has struck.
+    async fn struck(&self) {
+        testkit::eventually("the fault strikes", async || {
+            done(self.ask("GET", "/_test/faults")).await[0]["struck"] == 1
+        })
+        .await;
+    }
+
     /// Adds a barrier; its name.
     async fn barrier(&self, barrier: Value) -> String {
         created(self.tell("POST", "/_test/barriers", &barrier)).await

@@ -142,9 +142,9 @@ async fn a_barrier_holds_as_many_as_it_is_told_to() {
 async fn a_client_that_goes_while_it_is_held_on_arrival_is_not_charged() {
     let gateway = Controlled::start().await;
     let barrier = gateway.barrier_at("arrived").await;
-    let intent = gateway.create(&[]).await;
-    let request = gateway.confirm(&intent, "pm_card_visa").timeout(Duration::from_millis(300));
-    assert!(request.send().await.unwrap_err().is_timeout());
+    let (intent, request) = gateway.confirming().await;
+    gateway.wait(&barrier).await;
+    request.abort();
     testkit::eventually("its request is not held any more", async || {
         let state = done(gateway.ask("GET", &barrier)).await;
         (&state["held"], &state["passed"]) == (&json!(0), &json!(1))
