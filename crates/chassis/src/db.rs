@@ -7,6 +7,7 @@ mod connect;
 mod error;
 mod instrument;
 mod migrate;
+mod prepared;
 
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::timing;
 
 pub use error::{DbError, constraint, is_transient};
+pub use prepared::{Prepare, Prepared};
 
 /// One connection, or the transaction on it.
 pub type Connection = AsyncPgConnection;

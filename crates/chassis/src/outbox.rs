@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use tracing::Instrument as _;
 
 use crate::clock::Clock;
-use crate::db::{Connection, Database};
+use crate::db::{Connection, Database, Prepare as _};
 use crate::metrics::Metrics;
 use crate::trace;
 use crate::worker::{Progress, Worker};
@@ -67,6 +67,7 @@ pub async fn promise(
             outbox::due_at.eq(now),
         ))
         .on_conflict_do_nothing()
+        .prepared()
         .execute(connection)
         .await?;
     Ok(())
@@ -165,6 +166,7 @@ impl Relay {
         let mut connection = self.database.get().await?;
         diesel::update(outbox::table.find(id))
             .set((outbox::delivered_at.eq(self.clock.now()), outbox::payload.eq(None::<Value>)))
+            .prepared()
             .execute(&mut connection)
             .await?;
         Ok(())
@@ -183,6 +185,7 @@ impl Relay {
                 outbox::due_at.eq(self.clock.now() + TimeDelta::seconds(pause)),
                 outbox::last_error.eq(reason.chars().take(500).collect::<String>()),
             ))
+            .prepared()
             .execute(&mut connection)
             .await?;
         Ok(())

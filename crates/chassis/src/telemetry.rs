@@ -119,9 +119,10 @@ pub fn init(
 ) -> Result<Telemetry, TelemetryError> {
     let provider = tracer_provider(service, otel)?;
     // The exporter's own HTTP/2 client must not be traced, or it exports spans about exporting spans.
-    let exported = EnvFilter::try_new(
-        "info,h2=off,hyper=off,hyper_util=off,tonic=off,tower=off,opentelemetry=off",
-    )?;
+    let statements = if otel.exports() { "debug" } else { "off" };
+    let exported = EnvFilter::try_new(format!(
+        "info,chassis::db={statements},h2=off,hyper=off,hyper_util=off,tonic=off,tower=off,opentelemetry=off",
+    ))?;
     let traces = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer(service))
         .with_location(false)

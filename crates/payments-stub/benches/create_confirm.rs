@@ -40,11 +40,12 @@ async fn main() {
     ];
     let gateway = testkit::start(payments_stub::DESCRIPTION, &settings, payments_stub::run).await;
     // The caches are filled and the connections made before anything counts.
-    through_http(&gateway, Duration::from_secs(1)).await;
+    let http = Client::builder().no_proxy().build().unwrap();
+    through_http(&gateway, &http, Duration::from_secs(1)).await;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     println!("create + confirm a second, {CLIENTS} clients, {SECONDS} s each in turns");
     for round in 1..=ROUNDS {
-        ours.push(through_http(&gateway, Duration::from_secs(SECONDS)).await);
+        ours.push(through_http(&gateway, &http, Duration::from_secs(SECONDS)).await);
         theirs.push(through_pgbench(&gateway.database_url));
         println!(
             "round {round}: gateway {:.0}, pgbench {:.0}, ratio {:.2}",
@@ -59,15 +60,14 @@ async fn main() {
 }
 
 /// Pairs a second.
-async fn through_http(gateway: &Running, time: Duration) -> f64 {
+async fn through_http(gateway: &Running, http: &Client, time: Duration) -> f64 {
     let (stop, pairs) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let started = Instant::now();
     let clients: Vec<_> = (0..CLIENTS)
         .map(|_| {
             let (stop, pairs) = (Arc::clone(&stop), Arc::clone(&pairs));
-            let url = format!("{}/v1/payment_intents", gateway.url);
+            let (http, url) = (http.clone(), format!("{}/v1/payment_intents", gateway.url));
             tokio::spawn(async move {
-                let http = Client::builder().no_proxy().build().unwrap();
                 while !stop.load(Ordering::Relaxed) {
                     pay(&http, &url).await;
                     pairs.fetch_add(1, Ordering::Relaxed);

@@ -113,6 +113,11 @@ impl Control {
         lock(&self.inner.barriers).find(id)
     }
 
+    /// The barriers.
+    pub fn barriers(&self) -> MutexGuard<'_, Barriers> {
+        lock(&self.inner.barriers)
+    }
+
     /// Forgets a barrier and lets all go that it holds; says how many.
     pub fn release(&self, id: &str) -> Option<u64> {
         lock(&self.inner.barriers).release(id)

@@ -18,6 +18,7 @@ use futures_util::future::BoxFuture;
 
 use crate::app::State;
 use crate::control::barriers::Point;
+use crate::control::plan::Plan;
 use crate::domain::event::Origin;
 use crate::domain::idempotency::{Fingerprint, IdempotencyKey};
 use crate::domain::refusal::Refusal;
@@ -89,7 +90,7 @@ where
     });
     let outcome = match outcome.await {
         Err(Failure::Refused(refusal)) if refusal.is_answer() => {
-            keep_refusal(&mut connection, request, refusal).await?
+            keep_refusal(&mut connection, request, refusal, plan.as_deref()).await?
         }
         outcome => outcome?,
     };
@@ -98,7 +99,9 @@ where
     if let Outcome::Executed(answer) = &outcome {
         // Only now is it true: a count, and news for the webhook workers.
         state.meters.count_charge(answer.charged);
-        state.wake.notify_one();
+        if request.origin.has_news() {
+            state.wake.notify_one();
+        }
         if let Some(plan) = plan {
             plan.hold(Point::AfterEffect).await;
         }
@@ -112,6 +115,7 @@ async fn keep_refusal(
     connection: &mut Connection,
     request: &Request,
     refusal: Refusal,
+    plan: Option<&Plan>,
 ) -> Result<Outcome, Failure> {
     let Some(key) = &request.origin.key else { return Err(refusal.into()) };
     let kept = connection.transaction(async move |tx| -> Result<Outcome, Failure> {
@@ -121,7 +125,11 @@ async fn keep_refusal(
         if let Some(saved) = store::idempotency::find(tx, key).await? {
             return replay(saved, request);
         }
-        let answer = errors::refused(refusal);
+        let refused = errors::refused(refusal);
+        let answer = match plan {
+            Some(plan) => plan.answer_to_keep(refused),
+            None => refused,
+        };
         save(tx, key, request, &answer).await?;
         Ok(Outcome::Executed(answer))
     });

@@ -108,6 +108,6 @@ async fn prepare(state: State, receiver: Option<(ReceiverUrl, Secret)>) -> anyho
         description: Some("from the settings".to_owned()),
         metadata: Metadata::default(),
     };
-    let endpoint = Endpoint { secret, ..Endpoint::new(wish, state.clock.now()) };
+    let endpoint = Endpoint { secret, configured: true, ..Endpoint::new(wish, state.clock.now()) };
     Ok(store::endpoints::put_configured(&mut connection, &endpoint).await?)
 }

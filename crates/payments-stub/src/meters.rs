@@ -22,7 +22,7 @@ impl Meters {
             }
             Ok(counter)
         };
-        let charges = "Attempts to take money, by what came of them.";
+        let charges = "Attempts to take money, by what came of them; a slow bank's first as pending, then as what it said.";
         let deliveries = "Attempts to deliver a webhook, by what came of them.";
         Ok(Self {
             charges: counter(

@@ -12,7 +12,7 @@ use crate::domain::payment_intent::{
 };
 use crate::domain::payment_method::PaymentMethod;
 use crate::domain::refusal::{BadParameter, Refusal};
-use crate::events::record;
+use crate::events::{Happening, record};
 use crate::failure::Failure;
 use crate::{store, wire};
 
@@ -46,7 +46,8 @@ pub async fn create(
 ) -> Result<Attempted, Failure> {
     let intent = PaymentIntent::new(wish, origin.at)?;
     store::payment_intents::insert(tx, &intent).await?;
-    record(tx, origin, EventType::PaymentIntentCreated, &wire(&intent)).await?;
+    let created = Happening::new(EventType::PaymentIntentCreated, &wire(&intent))?;
+    record(tx, origin, vec![created]).await?;
     let Some(confirmation) = confirm else { return Ok(Attempted { intent, charge: None }) };
     let mut confirmed = intent;
     let moved = confirmed.confirm(confirmation, terms, origin.at)?;
@@ -92,13 +93,17 @@ pub async fn capture(
 }
 
 /// Writes down what a slow bank has answered about `charge`; nothing, when another worker was faster.
-pub async fn settle(tx: &mut Connection, charge: &Charge, origin: &Origin) -> Result<(), Failure> {
+pub async fn settle(
+    tx: &mut Connection,
+    charge: &Charge,
+    origin: &Origin,
+) -> Result<Option<Charge>, Failure> {
     let mut intent = lock(tx, &charge.payment_intent).await?;
     let Some(charge) = latest_charge(tx, &intent).await?.filter(Charge::is_pending) else {
-        return Ok(());
+        return Ok(None);
     };
     let moved = intent.settle(charge)?;
-    write(tx, intent, moved, origin).await.map(drop)
+    Ok(write(tx, intent, moved, origin).await?.charge)
 }
 
 /// Changes what may still be changed.
@@ -134,7 +139,7 @@ pub async fn cancel(
     Ok(write(tx, intent, moved, origin).await?.intent)
 }
 
-/// Gives money back, never more than was taken: refunds of one charge take turns at the lock on its row.
+/// Gives money back, never more than was taken: refunds of one charge take turns at the locks.
 pub async fn refund(
     tx: &mut Connection,
     wish: NewRefund,
@@ -145,8 +150,11 @@ pub async fn refund(
     store::refunds::insert(tx, &refund).await?;
     store::charges::put(tx, &charge).await?;
     store::transfers::insert(tx, &[transfer], origin.at).await?;
-    record(tx, origin, EventType::RefundCreated, &wire::refund::Refund::from(&refund)).await?;
-    record(tx, origin, EventType::ChargeRefunded, &wire::charge::Charge::from(&charge)).await?;
+    let happenings = vec![
+        Happening::new(EventType::RefundCreated, &wire::refund::Refund::from(&refund))?,
+        Happening::new(EventType::ChargeRefunded, &wire::charge::Charge::from(&charge))?,
+    ];
+    record(tx, origin, happenings).await?;
     Ok(refund)
 }
 
@@ -161,7 +169,8 @@ pub async fn update_refund(
     let mut refund = refund.ok_or_else(|| Refusal::not_found("refund", id.as_str()))?;
     refund.metadata = refund.metadata.apply(&change)?;
     store::refunds::update_metadata(tx, &refund).await?;
-    record(tx, origin, EventType::RefundUpdated, &wire::refund::Refund::from(&refund)).await?;
+    let updated = Happening::new(EventType::RefundUpdated, &wire::refund::Refund::from(&refund))?;
+    record(tx, origin, vec![updated]).await?;
     Ok(refund)
 }
 
@@ -178,14 +187,13 @@ async fn write(
     }
     store::payment_intents::update(tx, &intent).await?;
     store::transfers::insert(tx, &moved.transfers, origin.at).await?;
-    for event in moved.events {
-        match &moved.charge {
-            Some(charge) if event.is_about_charges() => {
-                record(tx, origin, event, &wire::charge::Charge::from(charge)).await?;
-            }
-            _ => record(tx, origin, event, &wire(&intent)).await?,
+    let happenings = moved.events.into_iter().map(|event| match &moved.charge {
+        Some(charge) if event.is_about_charges() => {
+            Happening::new(event, &wire::charge::Charge::from(charge))
         }
-    }
+        _ => Happening::new(event, &wire(&intent)),
+    });
+    record(tx, origin, happenings.collect::<Result<_, _>>()?).await?;
     Ok(Attempted { intent, charge: moved.charge })
 }
 
@@ -205,21 +213,22 @@ async fn latest_charge(
     }
 }
 
+/// The PaymentIntent first and its charge then, as everywhere: whoever took them the other way round could wait for
+/// somebody who waits for them.
 async fn lock_refundable(tx: &mut Connection, of: &Refundable) -> Result<Charge, Failure> {
     match of {
         Refundable::Charge(id) => {
-            let charge = store::charges::lock(tx, id).await?;
-            Ok(charge.ok_or_else(|| BadParameter::no_such("charge", "charge", id.as_str()))?)
+            let no_such = || BadParameter::no_such("charge", "charge", id.as_str());
+            let found = store::charges::find(tx, id).await?.ok_or_else(no_such)?;
+            store::payment_intents::lock(tx, &found.payment_intent).await?;
+            Ok(store::charges::lock(tx, id).await?.ok_or_else(no_such)?)
         }
         Refundable::PaymentIntent(id) => {
-            if let Some(charge) = store::charges::lock_captured_of(tx, id).await? {
-                return Ok(charge);
-            }
-            let intent = store::payment_intents::find(tx, id).await?;
-            intent.ok_or_else(|| {
+            store::payment_intents::lock(tx, id).await?.ok_or_else(|| {
                 BadParameter::no_such("payment_intent", "payment_intent", id.as_str())
             })?;
-            Err(Refusal::NothingToRefund(id.clone()).into())
+            let charge = store::charges::lock_captured_of(tx, id).await?;
+            Ok(charge.ok_or_else(|| Refusal::NothingToRefund(id.clone()))?)
         }
     }
 }

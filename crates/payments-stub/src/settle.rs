@@ -9,6 +9,7 @@ use diesel_async::AsyncConnection as _;
 use tokio::sync::Notify;
 
 use crate::app::State;
+use crate::domain::charge::Charge;
 use crate::domain::event::Origin;
 use crate::domain::id::RequestId;
 use crate::domain::payment_intent::CancellationReason;
@@ -31,12 +32,12 @@ pub fn worker(state: State) -> Worker {
 async fn step(state: &State) -> anyhow::Result<Progress> {
     let mut connection = state.database.get().await?;
     let now = state.clock.now();
-    let origin = Origin { request: RequestId::generate(), key: None, at: now };
+    let origin = Origin::new(RequestId::generate(), None, now);
     if let Some(charge) = store::charges::find_due(&mut connection, now).await? {
-        let settled = connection.transaction(async |tx| -> Result<(), Failure> {
+        let settled = connection.transaction(async |tx| -> Result<Option<Charge>, Failure> {
             payments::settle(tx, &charge, &origin).await
         });
-        settled.await?;
+        state.meters.count_charge(settled.await?.as_ref().map(Charge::outcome));
         state.wake.notify_one();
         tracing::info!(charge = charge.id.as_str(), "a slow bank has answered");
         return Ok(Progress::Busy);

@@ -1,6 +1,6 @@
 //! Sessions and their refresh tokens.
 
-use chassis::db::Connection;
+use chassis::db::{Connection, Prepare as _};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -22,6 +22,7 @@ pub async fn insert(
             sessions::created_at.eq(session.created_at),
             sessions::expires_at.eq(session.expires_at),
         ))
+        .prepared()
         .execute(connection)
         .await?;
     insert_token(connection, session.id, first, session.created_at).await
@@ -43,14 +44,14 @@ pub async fn end_all_but_newest(
         .load(connection)
         .await?;
     let oldest = sessions::table.filter(sessions::id.eq_any(too_many));
-    diesel::update(oldest).set(sessions::ended_at.eq(now)).execute(connection).await?;
+    diesel::update(oldest).set(sessions::ended_at.eq(now)).prepared().execute(connection).await?;
     Ok(())
 }
 
 /// Ends a session, and with it all of its refresh tokens. Ending it twice is ending it once.
 pub async fn end(connection: &mut Connection, id: Uuid, now: DateTime<Utc>) -> QueryResult<()> {
     let live = sessions::table.find(id).filter(sessions::ended_at.is_null());
-    diesel::update(live).set(sessions::ended_at.eq(now)).execute(connection).await?;
+    diesel::update(live).set(sessions::ended_at.eq(now)).prepared().execute(connection).await?;
     Ok(())
 }
 
@@ -92,11 +93,13 @@ pub async fn rotate(
 ) -> QueryResult<()> {
     diesel::update(refresh_tokens::table.find(used.as_bytes()))
         .set(refresh_tokens::used_at.eq(now))
+        .prepared()
         .execute(connection)
         .await?;
     insert_token(connection, session.id, successor, now).await?;
     diesel::update(sessions::table.find(session.id))
         .set((sessions::expires_at.eq(expires_at), sessions::rotations.eq(sessions::rotations + 1)))
+        .prepared()
         .execute(connection)
         .await?;
     Ok(())
@@ -114,6 +117,7 @@ async fn insert_token(
             refresh_tokens::session_id.eq(session_id),
             refresh_tokens::created_at.eq(now),
         ))
+        .prepared()
         .execute(connection)
         .await?;
     Ok(())

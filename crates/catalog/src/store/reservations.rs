@@ -1,6 +1,6 @@
 //! Holding stock: every function is one step of a transaction that the caller owns.
 
-use chassis::db::Connection;
+use chassis::db::{Connection, Prepare as _};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -27,6 +27,7 @@ pub async fn claim(
             reservations::expires_at.eq(expires_at),
         ))
         .on_conflict_do_nothing()
+        .prepared()
         .execute(connection)
         .await?;
     Ok(written == 1)
@@ -126,6 +127,7 @@ pub async fn hold(connection: &mut Connection, line: Line) -> QueryResult<Option
             stock::available.eq(stock::available - line.quantity),
             stock::reserved.eq(stock::reserved + line.quantity),
         ))
+        .prepared()
         .execute(connection)
         .await?;
     if moved == 1 {
@@ -142,6 +144,7 @@ pub async fn sell(connection: &mut Connection, line: Line) -> QueryResult<()> {
             stock::reserved.eq(stock::reserved - line.quantity),
             stock::sold.eq(stock::sold + line.quantity),
         ))
+        .prepared()
         .execute(connection)
         .await?;
     Ok(())
@@ -154,6 +157,7 @@ pub async fn give_back(connection: &mut Connection, line: Line) -> QueryResult<(
             stock::reserved.eq(stock::reserved - line.quantity),
             stock::available.eq(stock::available + line.quantity),
         ))
+        .prepared()
         .execute(connection)
         .await?;
     Ok(())
@@ -168,6 +172,7 @@ pub async fn set_state(
 ) -> QueryResult<()> {
     diesel::update(reservations::table.find(order_id))
         .set((reservations::state.eq(state.as_str()), reservations::updated_at.eq(now)))
+        .prepared()
         .execute(connection)
         .await?;
     Ok(())

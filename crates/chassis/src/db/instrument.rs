@@ -34,7 +34,8 @@ impl Instrumentation for Measure {
                 let mut operation = FirstWord::default();
                 // It stops with an error as soon as the word is complete: the rest holds values that we must not keep.
                 let _ = write!(operation, "{query}");
-                let span = tracing::info_span!(
+                // Below `info`: there are many of them, so they are made only when traces are exported.
+                let span = tracing::debug_span!(
                     "statement",
                     otel.kind = "client",
                     otel.name = operation.as_str(),

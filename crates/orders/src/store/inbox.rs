@@ -1,6 +1,6 @@
 //! The inbox: what the gateway told us, each event once.
 
-use chassis::db::Connection;
+use chassis::db::{Connection, Prepare as _};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -34,6 +34,7 @@ pub async fn store(
             gateway_events::due_at.eq(now),
         ))
         .on_conflict_do_nothing()
+        .prepared()
         .execute(connection)
         .await?;
     Ok(())
@@ -92,6 +93,7 @@ pub async fn mark_applied(
 ) -> QueryResult<()> {
     diesel::update(gateway_events::table.find(event_id))
         .set(gateway_events::applied_at.eq(now))
+        .prepared()
         .execute(connection)
         .await?;
     Ok(())
@@ -105,6 +107,7 @@ pub async fn postpone(
 ) -> QueryResult<()> {
     diesel::update(gateway_events::table.find(event_id))
         .set(gateway_events::due_at.eq(due_at))
+        .prepared()
         .execute(connection)
         .await?;
     Ok(())

@@ -38,7 +38,12 @@ pub fn configure(
                 .delete(routes::clear_faults),
         )
         .service(web::resource("/_test/faults/{id}").delete(routes::delete_fault))
-        .service(web::resource("/_test/barriers").post(routes::add_barrier))
+        .service(
+            web::resource("/_test/barriers")
+                .get(routes::list_barriers)
+                .post(routes::add_barrier)
+                .delete(routes::clear_barriers),
+        )
         .service(
             web::resource("/_test/barriers/{id}")
                 .get(routes::read_barrier)

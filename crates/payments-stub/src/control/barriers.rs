@@ -1,5 +1,7 @@
 //! Barriers: points at which requests are held until a test lets them go, so that it can kill something exactly there.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use garde::Validate;
@@ -23,7 +25,7 @@ pub enum Point {
 }
 
 /// A barrier as a test asks for it.
-#[derive(Clone, Debug, Deserialize, Validate)]
+#[derive(Clone, Debug, Deserialize, Serialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct BarrierWish {
     /// Which requests it holds.
@@ -48,7 +50,8 @@ fn once() -> u64 {
 pub struct Counts {
     /// Waiting now.
     pub held: u64,
-    /// Fitted and went on without the barrier's leave: not the nth, more than `times`, or their client has gone.
+    /// Fitted and went on without the barrier's leave: not the nth, more than `times`, never at the point, or their
+    /// client has gone.
     pub passed: u64,
 }
 
@@ -60,6 +63,16 @@ pub struct Barrier {
     /// Open for ever once it is cancelled: by a release, or because the service stops.
     gate: CancellationToken,
     counts: watch::Sender<Counts>,
+    /// How many requests it caught: they are held, were, or are on their way to the point.
+    caught: Arc<AtomicU64>,
+}
+
+/// A request that a barrier will hold at its point. One that ends before it gets there, a replay at `after_effect` say,
+/// has only passed, and leaves its place to another.
+#[derive(Debug)]
+pub struct Caught {
+    barrier: Barrier,
+    has_entered: AtomicBool,
 }
 
 /// All barriers.
@@ -75,8 +88,6 @@ struct Entry {
     wish: BarrierWish,
     /// How many requests fitted.
     seen: u64,
-    /// How many of them it caught: they are held, or on their way to the point.
-    caught: u64,
     barrier: Barrier,
 }
 
@@ -86,13 +97,30 @@ pub struct Held<'a> {
     was_released: bool,
 }
 
-impl Barrier {
-    /// Counts a request as held.
-    pub fn enter(&self) -> Held<'_> {
-        self.counts.send_modify(|counts| counts.held += 1);
-        Held { barrier: self, was_released: false }
+impl Caught {
+    /// Where it will be held.
+    pub fn point(&self) -> Point {
+        self.barrier.point
     }
 
+    /// Counts it as held.
+    pub fn enter(&self) -> Held<'_> {
+        self.has_entered.store(true, Ordering::Relaxed);
+        self.barrier.counts.send_modify(|counts| counts.held += 1);
+        Held { barrier: &self.barrier, was_released: false }
+    }
+}
+
+impl Drop for Caught {
+    fn drop(&mut self) {
+        if !self.has_entered.load(Ordering::Relaxed) {
+            self.barrier.caught.fetch_sub(1, Ordering::Relaxed);
+            self.barrier.counts.send_modify(|counts| counts.passed += 1);
+        }
+    }
+}
+
+impl Barrier {
     /// Waits for a held request, but not for longer than `patience`, nor once the barrier is open.
     pub async fn watch(&self, patience: Duration) -> Counts {
         let mut counts = self.counts.subscribe();
@@ -140,14 +168,32 @@ impl Barriers {
         self.made += 1;
         let id = format!("barrier_{}", self.made);
         let counts = watch::Sender::new(Counts::default());
-        let barrier = Barrier { point: wish.point, gate: shutdown.child_token(), counts };
-        self.list.push(Entry { id: id.clone(), wish, seen: 0, caught: 0, barrier });
+        let (gate, caught) = (shutdown.child_token(), Arc::default());
+        let barrier = Barrier { point: wish.point, gate, counts, caught };
+        self.list.push(Entry { id: id.clone(), wish, seen: 0, barrier });
         Ok(id)
     }
 
     /// The one of this name.
     pub fn find(&self, id: &str) -> Option<Barrier> {
         self.list.iter().find(|entry| entry.id == id).map(|entry| entry.barrier.clone())
+    }
+
+    /// All of them, with how many requests are at each.
+    pub fn list(&self) -> Vec<(String, BarrierWish, Counts)> {
+        let entries = self.list.iter();
+        entries
+            .map(|entry| (entry.id.clone(), entry.wish.clone(), *entry.barrier.counts.borrow()))
+            .collect()
+    }
+
+    /// Forgets all and lets all go that they hold; says how many there were.
+    pub fn clear(&mut self) -> usize {
+        let all = std::mem::take(&mut self.list);
+        for entry in &all {
+            entry.barrier.open();
+        }
+        all.len()
     }
 
     /// Forgets one and lets all go that it holds; says how many, or that there is no such barrier.
@@ -162,7 +208,7 @@ impl Barriers {
     }
 
     /// Counts a request, and says which barriers will hold it.
-    pub fn catch(&mut self, facts: &Facts) -> Vec<Barrier> {
+    pub fn catch(&mut self, facts: &Facts) -> Vec<Arc<Caught>> {
         self.list
             .iter_mut()
             .filter(|entry| entry.wish.r#match.fits(facts))
@@ -172,15 +218,17 @@ impl Barriers {
 }
 
 impl Entry {
-    fn catch(&mut self) -> Option<Barrier> {
+    fn catch(&mut self) -> Option<Arc<Caught>> {
         self.seen += 1;
+        let caught = self.barrier.caught.load(Ordering::Relaxed);
         let is_meant = self.wish.r#match.is_nth(self.seen)
-            && (self.wish.times == 0 || self.caught < self.wish.times);
+            && (self.wish.times == 0 || caught < self.wish.times);
         if !is_meant {
             self.barrier.counts.send_modify(|counts| counts.passed += 1);
             return None;
         }
-        self.caught += 1;
-        Some(self.barrier.clone())
+        self.barrier.caught.fetch_add(1, Ordering::Relaxed);
+        let has_entered = AtomicBool::new(false);
+        Some(Arc::new(Caught { barrier: self.barrier.clone(), has_entered }))
     }
 }

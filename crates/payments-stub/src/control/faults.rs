@@ -84,6 +84,16 @@ pub struct FaultWish {
     pub seed: u64,
 }
 
+impl FaultWish {
+    /// Whether it would save under a key what the gateway never saves: that somebody is not known, is too fast, or has
+    /// to wait for another request.
+    pub fn saves_what_is_never_saved(&self) -> bool {
+        self.action == Action::Status
+            && self.when == When::AfterEffect
+            && [401, 409, 429].contains(&self.status)
+    }
+}
+
 fn internal_server_error() -> u16 {
     500
 }

@@ -1,11 +1,12 @@
 //! What awaits one request: decided when it arrives, carried out on its way.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use tokio_util::sync::CancellationToken;
 
-use super::barriers::{Barrier, Point};
+use super::barriers::{Caught, Point};
 use super::connection::Connection;
 use super::faults::{Action, Strike, When};
 use crate::idempotency::Answer;
@@ -15,7 +16,7 @@ use crate::routes::errors::StripeError;
 #[derive(Clone, Debug)]
 pub struct Plan {
     strike: Option<Strike>,
-    barriers: Vec<Barrier>,
+    barriers: Vec<Arc<Caught>>,
     connection: Option<Connection>,
     shutdown: CancellationToken,
 }
@@ -33,7 +34,7 @@ impl Plan {
     /// `None` when nothing awaits the request.
     pub fn new(
         strike: Option<Strike>,
-        barriers: Vec<Barrier>,
+        barriers: Vec<Arc<Caught>>,
         connection: Option<Connection>,
         shutdown: CancellationToken,
     ) -> Option<Self> {
@@ -52,7 +53,7 @@ impl Plan {
 
     /// Waits at the barriers of this point, as long as the client does.
     pub async fn hold(&self, point: Point) -> Wait {
-        for barrier in self.barriers.iter().filter(|barrier| barrier.point == point) {
+        for barrier in self.barriers.iter().filter(|barrier| barrier.point() == point) {
             let mut held = barrier.enter();
             tokio::select! {
                 // A barrier that opened counts as such, even if the client has gone as well.

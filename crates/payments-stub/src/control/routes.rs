@@ -34,6 +34,10 @@ pub async fn add_fault(
     control: web::Data<Control>,
     Valid(wish): Valid<FaultWish>,
 ) -> Result<HttpResponse, Problem> {
+    if wish.saves_what_is_never_saved() {
+        let fault = "is never saved under a key, so it can only strike before the effect";
+        return Err(Problem::new(problem::INVALID_REQUEST).error("/status", fault));
+    }
     let id = control.faults().add(wish)?;
     Ok(HttpResponse::Created().json(json!({"id": id})))
 }
@@ -68,6 +72,21 @@ pub async fn add_barrier(
 ) -> Result<HttpResponse, Problem> {
     let id = control.add_barrier(wish)?;
     Ok(HttpResponse::Created().json(json!({"id": id})))
+}
+
+/// All barriers, and how many requests are at each.
+pub async fn list_barriers(_: Operator, control: web::Data<Control>) -> web::Json<Value> {
+    let all = control.barriers().list();
+    let shown = all.into_iter().map(|(id, wish, Counts { held, passed })| {
+        json!({"id": id, "match": wish.r#match, "point": wish.point, "times": wish.times,
+               "held": held, "passed": passed})
+    });
+    web::Json(shown.collect())
+}
+
+/// Forgets all barriers and lets all requests go that they hold.
+pub async fn clear_barriers(_: Operator, control: web::Data<Control>) -> web::Json<Value> {
+    web::Json(json!({"deleted": control.barriers().clear()}))
 }
 
 /// How long to wait for a held request.

@@ -26,6 +26,8 @@ pub struct Endpoint {
     pub previous: Option<(Secret, DateTime<Utc>)>,
     /// Switched off: nothing that happens from now on is delivered.
     pub disabled: bool,
+    /// It belongs to the service's settings, which say where it is and what signs.
+    pub configured: bool,
     /// When it was made.
     pub created_at: DateTime<Utc>,
 }
@@ -67,12 +69,16 @@ impl Endpoint {
             secret: new_secret(),
             previous: None,
             disabled: false,
+            configured: false,
             created_at: now,
         }
     }
 
     /// Changes what may be changed.
     pub fn update(&mut self, change: EndpointChange) -> Result<(), BadParameter> {
+        if self.configured && change.url.is_some() {
+            return Err(BadParameter::new("url", BELONGS_TO_SETTINGS));
+        }
         if let Some(metadata) = &change.metadata {
             self.wish.metadata = self.wish.metadata.apply(metadata)?;
         }
@@ -91,11 +97,24 @@ impl Endpoint {
 
     /// Gives it a new secret. Until `overlap` has passed, deliveries are signed with the old one as well, so that the
     /// receiver can be changed in its own time.
-    pub fn roll(&mut self, overlap: TimeDelta, now: DateTime<Utc>) {
+    pub fn roll(&mut self, overlap: TimeDelta, now: DateTime<Utc>) -> Result<(), BadParameter> {
+        const PARAM: &str = "overlap_seconds";
+        if self.configured {
+            return Err(BadParameter::new(PARAM, BELONGS_TO_SETTINGS));
+        }
+        let runs = self.previous.as_ref().is_some_and(|(_, expires_at)| now < *expires_at);
+        if runs && overlap > TimeDelta::zero() {
+            let message = "The secret before this one still signs, as the last roll promised. Wait, or roll without \
+                           an overlap, which ends both at once.";
+            return Err(BadParameter::new(PARAM, message));
+        }
         let old = std::mem::replace(&mut self.secret, new_secret());
         self.previous = (overlap > TimeDelta::zero()).then(|| (old, now + overlap));
+        Ok(())
     }
 }
+
+const BELONGS_TO_SETTINGS: &str = "This endpoint belongs to the gateway's settings: change webhooks.url and webhooks.secret there.";
 
 fn new_secret() -> Secret {
     Secret::new(format!("whsec_{}{}", random_alphanumerics(), random_alphanumerics()))

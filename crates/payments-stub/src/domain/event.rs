@@ -1,5 +1,8 @@
 //! Events: what happened, in words that receivers can subscribe to.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use chrono::{DateTime, Utc};
 
 use super::id::RequestId;
@@ -50,6 +53,25 @@ pub struct Origin {
     pub key: Option<IdempotencyKey>,
     /// The moment; one for all that a request does.
     pub at: DateTime<Utc>,
+    /// Whether anybody is to be told of what happened; clones share it.
+    news: Arc<AtomicBool>,
+}
+
+impl Origin {
+    /// A request at this moment, of which there is no news yet.
+    pub fn new(request: RequestId, key: Option<IdempotencyKey>, at: DateTime<Utc>) -> Self {
+        Self { request, key, at, news: Arc::default() }
+    }
+
+    /// Somebody is to be told, once it is committed.
+    pub fn note_news(&self) {
+        self.news.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody is: then the workers who tell are worth waking.
+    pub fn has_news(&self) -> bool {
+        self.news.load(Ordering::Relaxed)
+    }
 }
 
 impl EventType {

@@ -77,12 +77,18 @@ pub async fn finish(
         // They pressed the button twice, or came back to an old page: what happened, happened.
         return Ok(go_back(&intent));
     }
-    let origin = Origin { request: RequestId::generate(), key: None, at: state.clock.now() };
+    let origin = Origin::new(RequestId::generate(), None, state.clock.now());
     let mut connection = state.database.get().await?;
     let answered = connection.transaction(async |tx| -> Result<_, Failure> {
         payments::authenticate(tx, &intent.id, passed, &origin).await
     });
-    let attempted = answered.await?;
+    let attempted = match answered.await {
+        // Pressed twice at the same moment.
+        Err(Failure::Refused(Refusal::UnexpectedState { intent, .. })) => {
+            return Ok(go_back(&intent));
+        }
+        answered => answered?,
+    };
     state.meters.count_charge(attempted.charge.as_ref().map(Charge::outcome));
     state.wake.notify_one();
     Ok(go_back(&attempted.intent))
@@ -136,11 +142,15 @@ fn go_back(intent: &PaymentIntent) -> HttpResponse {
     let Some(mut back) = intent.return_url.as_deref().and_then(|url| Url::parse(url).ok()) else {
         return page(intent);
     };
-    let failed = intent.status == Status::RequiresPaymentMethod;
+    let outcome = match intent.status {
+        Status::Succeeded | Status::RequiresCapture => "succeeded",
+        Status::Processing => "pending",
+        _ => "failed",
+    };
     back.query_pairs_mut()
         .append_pair("payment_intent", intent.id.as_str())
         .append_pair("payment_intent_client_secret", &intent.client_secret)
-        .append_pair("redirect_status", if failed { "failed" } else { "succeeded" });
+        .append_pair("redirect_status", outcome);
     HttpResponse::build(StatusCode::SEE_OTHER)
         .insert_header((LOCATION, String::from(back)))
         .finish()

@@ -62,7 +62,7 @@ pub struct Caller {
 impl Caller {
     /// This request, at this moment.
     pub fn origin(&self, at: DateTime<Utc>) -> Origin {
-        Origin { request: self.request.clone(), key: self.key.clone(), at }
+        Origin::new(self.request.clone(), self.key.clone(), at)
     }
 }
 

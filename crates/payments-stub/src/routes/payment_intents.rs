@@ -15,7 +15,7 @@ use super::params::{Form, Nothing, Query};
 use crate::app::State;
 use crate::domain::id::PaymentIntentId;
 use crate::domain::refusal::Refusal;
-use crate::idempotency::once;
+use crate::idempotency::{Answer, once};
 use crate::wire::error::ErrorEnvelope;
 use crate::wire::list::List;
 use crate::wire::payment_intent::PaymentIntent;
@@ -169,7 +169,9 @@ pub async fn capture(
     let amount = form.params.parse()?;
     let effect = once(&state, request, move |tx| {
         async move {
-            Ok(answer::of_attempt(&payments::capture(tx, &id, amount, &origin).await?, expand))
+            let captured = payments::capture(tx, &id, amount, &origin).await?;
+            // The attempt was counted when the money was held.
+            Ok(Answer { charged: None, ..answer::of_attempt(&captured, expand) })
         }
         .boxed()
     });

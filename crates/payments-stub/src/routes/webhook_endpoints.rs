@@ -181,7 +181,7 @@ pub async fn roll_secret(
     let effect = once(&state, request, move |tx| {
         async move {
             let mut endpoint = lock(tx, &id).await?;
-            endpoint.roll(overlap, origin.at);
+            endpoint.roll(overlap, origin.at)?;
             store::endpoints::update(tx, &endpoint).await?;
             Ok(answer::of(&WebhookEndpoint::with_secret(&endpoint)))
         }

@@ -1,6 +1,6 @@
 //! Attempts to deliver, in the database: a row for each, beside the delivery that knows only the last.
 
-use chassis::db::Connection;
+use chassis::db::{Connection, Prepare as _};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -44,6 +44,7 @@ pub async fn insert(
     let inserted = diesel::insert_into(webhook_attempts::table)
         .values(row)
         .on_conflict_do_nothing()
+        .prepared()
         .execute(connection)
         .await;
     match inserted {
@@ -84,10 +85,19 @@ pub async fn list(
         None => query.order(webhook_attempts::id.desc()),
         Some(cursor) => {
             let (Cursor::After(id) | Cursor::Before(id)) = cursor;
-            let Some(place) = id.strip_prefix("att_").and_then(|number| number.parse::<i64>().ok())
-            else {
-                return Ok(None);
-            };
+            let number = id.strip_prefix("att_").and_then(|number| number.parse::<i64>().ok());
+            let place = webhook_attempts::table
+                .inner_join(webhook_deliveries::table)
+                .filter(
+                    webhook_attempts::id
+                        .nullable()
+                        .eq(number)
+                        .and(webhook_deliveries::endpoint_id.eq(endpoint.as_str())),
+                )
+                .select(webhook_attempts::id)
+                .first::<i64>(connection)
+                .await;
+            let Some(place) = place.optional()? else { return Ok(None) };
             match cursor {
                 Cursor::After(_) => {
                     query.filter(webhook_attempts::id.lt(place)).order(webhook_attempts::id.desc())

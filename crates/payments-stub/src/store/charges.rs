@@ -1,6 +1,6 @@
 //! Charges in the database.
 
-use chassis::db::Connection;
+use chassis::db::{Connection, Prepare as _};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::result::Error;
@@ -37,6 +37,7 @@ pub async fn put(connection: &mut Connection, charge: &Charge) -> QueryResult<()
         .on_conflict(charges::id)
         .do_update()
         .set(changes)
+        .prepared()
         .execute(connection)
         .await?;
     Ok(())

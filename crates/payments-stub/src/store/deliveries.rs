@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chassis::config::Secret;
-use chassis::db::Connection;
+use chassis::db::{Connection, Prepare as _};
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -41,16 +41,15 @@ pub struct Attempt {
     pub error: Option<String>,
 }
 
-/// Adds a delivery of `event` to each endpoint, due at once.
+/// Adds a delivery of each event to its endpoint, due at once.
 pub async fn insert(
     connection: &mut Connection,
-    event: &str,
-    endpoints: &[String],
+    deliveries: &[(String, String)],
     now: DateTime<Utc>,
 ) -> QueryResult<()> {
-    let rows: Vec<_> = endpoints
+    let rows: Vec<_> = deliveries
         .iter()
-        .map(|endpoint| {
+        .map(|(event, endpoint)| {
             (
                 webhook_deliveries::event_id.eq(event),
                 webhook_deliveries::endpoint_id.eq(endpoint),
@@ -58,7 +57,11 @@ pub async fn insert(
             )
         })
         .collect();
-    diesel::insert_into(webhook_deliveries::table).values(rows).execute(connection).await?;
+    diesel::insert_into(webhook_deliveries::table)
+        .values(rows)
+        .prepared()
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -84,6 +87,7 @@ pub async fn claim(
             webhook_deliveries::due_at.eq(now + lease),
             webhook_deliveries::attempts.eq(webhook_deliveries::attempts + 1),
         ))
+        .prepared()
         .execute(connection)
         .await?;
     let row: ClaimedRow = webhook_deliveries::table
@@ -126,6 +130,7 @@ pub async fn mark_delivered(
             webhook_deliveries::last_status.eq(attempt.status.map(i32::from)),
             webhook_deliveries::last_error.eq(None::<String>),
         ))
+        .prepared()
         .execute(connection)
         .await?;
     Ok(())
@@ -151,6 +156,7 @@ pub async fn mark_failed(
             webhook_deliveries::last_status.eq(attempt.status.map(i32::from)),
             webhook_deliveries::last_error.eq(&attempt.error),
         ))
+        .prepared()
         .execute(connection)
         .await?;
     Ok(())
@@ -173,6 +179,7 @@ pub async fn postpone(
             webhook_deliveries::due_at.eq(due),
             webhook_deliveries::attempts.eq(webhook_deliveries::attempts - 1),
         ))
+        .prepared()
         .execute(connection)
         .await?;
     Ok(())

@@ -65,12 +65,12 @@ pub async fn find(connection: &mut Connection, id: &EndpointId) -> QueryResult<O
     row.optional()?.map(Endpoint::try_from).transpose()
 }
 
-/// The one of this name, with the lock on its row.
+/// The one of this name, with the lock on its row; not against the payments that refer to it meanwhile.
 pub async fn lock(connection: &mut Connection, id: &EndpointId) -> QueryResult<Option<Endpoint>> {
     let row = webhook_endpoints::table
         .find(id.as_str())
         .select(Row::as_select())
-        .for_update()
+        .for_no_key_update()
         .first(connection)
         .await;
     row.optional()?.map(Endpoint::try_from).transpose()
@@ -112,17 +112,28 @@ pub async fn list(
     rows.into_iter().map(Endpoint::try_from).collect::<QueryResult<Vec<_>>>().map(Some)
 }
 
-/// The names of those that want to know of `kind`. They cannot be deleted until the transaction ends: a payment must
+/// An endpoint that is switched on, and what it wants to know.
+#[derive(Debug, Queryable)]
+pub struct Listener {
+    /// Its name.
+    pub id: String,
+    enabled_events: Vec<String>,
+}
+
+impl Listener {
+    /// Whether it wants to know of `kind`.
+    pub fn wants(&self, kind: EventType) -> bool {
+        self.enabled_events.iter().any(|name| name == "*" || name == kind.as_str())
+    }
+}
+
+/// Those that are switched on, of which there are few. They cannot be deleted until the transaction ends: a payment must
 /// not fail because somebody stops listening at that moment.
-pub async fn subscribed(connection: &mut Connection, kind: EventType) -> QueryResult<Vec<String>> {
+pub async fn listening(connection: &mut Connection) -> QueryResult<Vec<Listener>> {
     webhook_endpoints::table
-        .filter(
-            webhook_endpoints::enabled_events
-                .overlaps_with(vec!["*", kind.as_str()])
-                .and(webhook_endpoints::disabled.eq(false)),
-        )
+        .filter(webhook_endpoints::disabled.eq(false))
         .order(webhook_endpoints::seq)
-        .select(webhook_endpoints::id)
+        .select((webhook_endpoints::id, webhook_endpoints::enabled_events))
         .for_key_share()
         .load(connection)
         .await
@@ -180,6 +191,7 @@ impl TryFrom<Row> for Endpoint {
             secret: Secret::new(row.secret),
             previous: row.previous_secret.map(Secret::new).zip(row.previous_expires_at),
             disabled: row.disabled,
+            configured: row.configured,
             created_at: row.created_at,
         })
     }

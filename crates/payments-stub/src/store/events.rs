@@ -1,6 +1,6 @@
 //! Events in the database.
 
-use chassis::db::Connection;
+use chassis::db::{Connection, Prepare as _};
 use chrono::{DateTime, Utc};
 use diesel::dsl::exists;
 use diesel::prelude::*;
@@ -24,13 +24,13 @@ pub struct StoredEvent {
 /// What to write.
 #[derive(Debug, Insertable)]
 #[diesel(table_name = events)]
-pub struct NewEvent<'a> {
+pub struct NewEvent {
     /// Its name.
-    pub id: &'a str,
+    pub id: String,
     /// What happened.
-    pub kind: &'a str,
+    pub kind: &'static str,
     /// As webhooks carry it.
-    pub body: &'a str,
+    pub body: String,
     /// The trace of the request that caused it.
     pub traceparent: Option<String>,
     /// When.
@@ -46,9 +46,9 @@ pub struct Filter {
     pub delivered: Option<bool>,
 }
 
-/// Adds an event, in the transaction of what happened.
-pub async fn insert(connection: &mut Connection, event: &NewEvent<'_>) -> QueryResult<()> {
-    diesel::insert_into(events::table).values(event).execute(connection).await?;
+/// Adds events in this order, in the transaction of what happened: two or three at most.
+pub async fn insert(connection: &mut Connection, events: &[NewEvent]) -> QueryResult<()> {
+    diesel::insert_into(events::table).values(events).prepared().execute(connection).await?;
     Ok(())
 }
 

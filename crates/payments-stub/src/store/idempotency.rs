@@ -1,6 +1,6 @@
 //! Answers that were given, by their key.
 
-use chassis::db::Connection;
+use chassis::db::{Connection, Prepare as _};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -55,7 +55,11 @@ pub async fn find(
 
 /// Remembers an answer, in the transaction of its effect.
 pub async fn insert(connection: &mut Connection, answer: SavedAnswer) -> QueryResult<()> {
-    diesel::insert_into(idempotency_keys::table).values(answer).execute(connection).await?;
+    diesel::insert_into(idempotency_keys::table)
+        .values(answer)
+        .prepared()
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! PaymentIntents in the database.
 
-use chassis::db::Connection;
+use chassis::db::{Connection, Prepare as _};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::result::Error;
@@ -18,6 +18,7 @@ use crate::domain::payment_method::{Decline, Kind, PaymentMethod};
 pub async fn insert(connection: &mut Connection, intent: &PaymentIntent) -> QueryResult<()> {
     diesel::insert_into(payment_intents::table)
         .values(Row::from(intent))
+        .prepared()
         .execute(connection)
         .await?;
     Ok(())
@@ -64,6 +65,7 @@ pub async fn update(connection: &mut Connection, intent: &PaymentIntent) -> Quer
             payment_intents::cancellation_reason.eq(row.cancellation_reason),
             payment_intents::canceled_at.eq(row.canceled_at),
         ))
+        .prepared()
         .execute(connection)
         .await?;
     Ok(())

@@ -1,6 +1,6 @@
 //! Refunds in the database.
 
-use chassis::db::Connection;
+use chassis::db::{Connection, Prepare as _};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::result::Error;
@@ -15,7 +15,11 @@ use crate::domain::listing::Listing;
 
 /// Adds a refund. The caller holds the lock on its charge.
 pub async fn insert(connection: &mut Connection, refund: &Refund) -> QueryResult<()> {
-    diesel::insert_into(refunds::table).values(Row::from(refund)).execute(connection).await?;
+    diesel::insert_into(refunds::table)
+        .values(Row::from(refund))
+        .prepared()
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -40,6 +44,7 @@ pub async fn lock(connection: &mut Connection, id: &RefundId) -> QueryResult<Opt
 pub async fn update_metadata(connection: &mut Connection, refund: &Refund) -> QueryResult<()> {
     diesel::update(refunds::table.find(refund.id.as_str()))
         .set(refunds::metadata.eq(row::metadata_value(&refund.metadata)))
+        .prepared()
         .execute(connection)
         .await?;
     Ok(())

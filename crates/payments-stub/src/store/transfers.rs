@@ -1,6 +1,6 @@
 //! The books in the database. Rows are added and never changed: a trigger sees to that.
 
-use chassis::db::Connection;
+use chassis::db::{Connection, Prepare as _};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -70,6 +70,6 @@ pub async fn insert(
             )
         })
         .collect();
-    diesel::insert_into(transfers::table).values(rows).execute(connection).await?;
+    diesel::insert_into(transfers::table).values(rows).prepared().execute(connection).await?;
     Ok(())
 }

@@ -137,7 +137,7 @@ impl PaymentIntent {
     }
 }
 
-/// Where the customer has to go: with a way back, or in a frame of the client's own page.
+/// Where the customer has to go: with a way back, or in a window that the client's page opens.
 fn next_action(intent: &DomainIntent) -> Option<Value> {
     let url = intent.action_url.as_ref()?;
     Some(match &intent.return_url {

@@ -109,6 +109,29 @@ async fn every_attempt_is_on_record() {
     assert_eq!(told, [(Some(2), Some(200)), (Some(1), Some(500))]);
     let next = format!("{attempts}?limit=1&starting_after={}", id(&data(&listed)[0]));
     assert_eq!(data(&ok(gateway.get(&next)).await)[0]["attempt"], 1);
+    let nowhere = send(gateway.get(&format!("{attempts}?starting_after=att_0"))).await;
+    assert_eq!((nowhere.status, nowhere.error().1), (400, "resource_missing"));
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_overlap_that_was_promised_is_kept_and_the_settings_endpoint_is_theirs() {
+    let settings = [("webhooks.url", "http://localhost:9/"), ("webhooks.secret", "whsec_settings")];
+    let gateway = Gateway::start_with(&settings).await;
+    let theirs = data(&ok(gateway.get("/v1/webhook_endpoints")).await)[0].clone();
+    let ours = gateway.endpoint("http://localhost:9/", &["charge.failed"]).await;
+    let roll = |endpoint: &Value, seconds: &'static str| {
+        send(
+            gateway
+                .post(&format!("{}/roll_secret", path(endpoint)), &[("overlap_seconds", seconds)]),
+        )
+    };
+    assert_eq!(roll(&ours, "60").await.status, 200);
+    assert_eq!(roll(&ours, "60").await.status, 400, "the first overlap still runs");
+    assert_eq!(roll(&ours, "0").await.status, 200, "at once is always possible");
+    assert_eq!(roll(&theirs, "60").await.status, 400);
+    let moved = send(gateway.post(&path(&theirs), &[("url", "http://localhost:10/")])).await;
+    assert_eq!(moved.status, 400);
     gateway.stop().await;
 }
 

@@ -153,6 +153,26 @@ async fn assert_keys_answer_as_before(http: &Client, gateway: &Process, all: &[A
         let (status, body) =
             post(http, &gateway.url, &one.path, &one.key, &one.form).await.unwrap();
         assert_eq!((status, &body), (one.status, &one.body), "{}", one.key);
+        assert_is_there(http, gateway, one).await;
+    }
+}
+
+/// The key's answer is a copy; this asks for the thing itself.
+async fn assert_is_there(http: &Client, gateway: &Process, one: &Acknowledged) {
+    let told: Value = serde_json::from_str(&one.body).unwrap();
+    // A decline names the PaymentIntent in the error.
+    let told = told.get("error").map_or(&told, |error| &error["payment_intent"]);
+    let kind = if told["object"] == "refund" { "refunds" } else { "payment_intents" };
+    let path = format!("{}/v1/{kind}/{}", gateway.url, id(told));
+    let there = http.get(&path).bearer_auth(KEY).send().await.unwrap();
+    assert_eq!(there.status(), 200, "{path}");
+    let there: Value = there.json().await.unwrap();
+    if one.key.starts_with("confirm") {
+        assert_eq!(there["status"], told["status"], "{path}");
+        assert_eq!(there["latest_charge"], told["latest_charge"], "{path}");
+    }
+    if kind == "refunds" {
+        assert_eq!(there["amount"], told["amount"], "{path}");
     }
 }
 

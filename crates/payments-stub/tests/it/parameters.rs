@@ -57,6 +57,7 @@ async fn every_fault_is_named() {
         ("amount=1&currency=eur&payment_method_types[]=ideal", "", "payment_method_types"),
         ("amount=1&currency=eur&confirm=perhaps", "", "confirm"),
         ("amount=1&currency=eur&off_session=true", "", "off_session"),
+        ("amount=1&currency=eur&confirm=true", "parameter_missing", "payment_method"),
         ("amount=1&currency=eur&capture_method=later", "", "capture_method"),
         ("amount=1&currency=eur&payment_method=pm_card_gold", "resource_missing", "payment_method"),
         ("amount=1&currency=eur&receipt_email=nobody", "email_invalid", "receipt_email"),

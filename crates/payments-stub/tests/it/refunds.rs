@@ -22,6 +22,26 @@ impl Gateway {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refund_and_a_cancellation_at_once_do_not_wait_for_each_other_for_ever() {
+    let gateway = Gateway::start().await;
+    for _ in 0..10 {
+        let intent = gateway.pay(1000).await;
+        let charge = intent["latest_charge"].as_str().unwrap();
+        let cancel = format!("/v1/payment_intents/{}/cancel", id(&intent));
+        let (refund, canceled, other) = futures_util::future::join3(
+            send(gateway.post("/v1/refunds", &[("charge", charge), ("amount", "100")])),
+            send(gateway.post(&cancel, &[])),
+            send(
+                gateway.post("/v1/refunds", &[("payment_intent", id(&intent)), ("amount", "100")]),
+            ),
+        )
+        .await;
+        assert_eq!((refund.status, canceled.status, other.status), (200, 400, 200));
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_whole_refund_gives_all_back_and_a_second_one_is_refused() {
     let gateway = Gateway::start().await;
     let intent = gateway.pay(1000).await;

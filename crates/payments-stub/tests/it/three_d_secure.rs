@@ -90,6 +90,33 @@ async fn a_card_can_be_declined_after_its_customer_was_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_buttons_pressed_at_once_lead_back_with_the_same_news() {
+    let gateway = Gateway::start().await;
+    for _ in 0..5 {
+        let (intent, page) = gateway.ask_customer(&[("return_url", BACK)]).await;
+        let (one, other) =
+            futures_util::future::join(answer(&page, "complete"), answer(&page, "complete")).await;
+        for sent in [one, other] {
+            let back = sent.headers()["location"].to_str().unwrap();
+            assert!(back.ends_with("redirect_status=succeeded"), "{} {back}", sent.status());
+        }
+        assert_eq!(gateway.charges(&intent, "succeeded").await.len(), 1);
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_too_late_is_told_that_it_failed() {
+    let gateway = Gateway::start().await;
+    let (intent, page) = gateway.ask_customer(&[("return_url", BACK)]).await;
+    ok(gateway.post(&format!("/v1/payment_intents/{}/cancel", id(&intent)), &[])).await;
+    let sent = answer(&page, "complete").await;
+    assert!(sent.headers()["location"].to_str().unwrap().ends_with("redirect_status=failed"));
+    assert_eq!(gateway.charges(&intent, "succeeded").await.len(), 0);
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_the_client_secret_the_page_does_not_exist() {
     let gateway = Gateway::start().await;
     let (intent, mut page) = gateway.ask_customer(&[]).await;

@@ -1,6 +1,6 @@
 //! Writing: the claim, the lease, the moves. Each notes the state in the order's history.
 
-use chassis::db::Connection;
+use chassis::db::{Connection, Prepare as _};
 use chassis::money::Money;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -64,6 +64,7 @@ pub async fn claim(connection: &mut Connection, new: &NewOrder) -> QueryResult<b
         ))
         .on_conflict((orders::user_id, orders::idempotency_key))
         .do_nothing()
+        .prepared()
         .execute(connection)
         .await?;
     if written == 0 {
@@ -89,6 +90,7 @@ pub async fn claim(connection: &mut Connection, new: &NewOrder) -> QueryResult<b
             payments::amount.eq(new.total.amount()),
             payments::currency.eq(new.total.currency().code()),
         ))
+        .prepared()
         .execute(connection)
         .await?;
     append_history(connection, new.id, OrderState::Created, Cause::Request, new.now).await?;
@@ -132,6 +134,7 @@ pub async fn postpone(
 ) -> QueryResult<()> {
     diesel::update(orders::table.find(id.0))
         .set(orders::due_at.eq(due_at))
+        .prepared()
         .execute(connection)
         .await?;
     Ok(())
@@ -151,6 +154,7 @@ pub async fn set_state(
             orders::updated_at.eq(now),
             failure.map(|reason| orders::failure.eq(reason)),
         ))
+        .prepared()
         .execute(connection)
         .await?;
     append_history(connection, id, state, cause, now).await
@@ -164,6 +168,7 @@ pub async fn set_intent(
 ) -> QueryResult<()> {
     diesel::update(payments::table.find(id.0))
         .set((payments::intent_id.eq(intent_id), payments::confirm_attempt.eq(1)))
+        .prepared()
         .execute(connection)
         .await?;
     Ok(())
@@ -178,6 +183,7 @@ pub async fn set_paid(
 ) -> QueryResult<()> {
     diesel::update(payments::table.find(id.0))
         .set((payments::charge_id.eq(charge_id), payments::paid_at.eq(now)))
+        .prepared()
         .execute(connection)
         .await?;
     Ok(())
@@ -203,6 +209,7 @@ async fn append_history(
             order_history::cause.eq(cause.as_str()),
             order_history::at.eq(now),
         ))
+        .prepared()
         .execute(connection)
         .await?;
     Ok(())

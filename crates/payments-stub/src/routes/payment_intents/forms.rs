@@ -61,7 +61,7 @@ pub struct AutomaticPaymentMethodsForm {
     /// Whether it is.
     #[schema(value_type = Option<bool>)]
     enabled: Option<String>,
-    /// `always` or `never`; there are no redirects.
+    /// `always` or `never`; no method here sends the customer away before it is confirmed, so it changes nothing.
     allow_redirects: Option<String>,
 }
 
@@ -132,6 +132,10 @@ impl CreateForm {
         if off_session.is_some() && !confirm {
             let message = "The parameter `off_session` can only be used with `confirm=true`.";
             return Err(BadParameter::new("off_session", message));
+        }
+        if confirm && wish.payment_method.is_none() {
+            // Refused here, where nothing was made yet: an answer must not name what does not exist.
+            return Err(BadParameter::missing("payment_method"));
         }
         let off_session = off_session.unwrap_or(false);
         Ok((wish, confirm.then(|| Confirmation { off_session, ..Confirmation::default() })))

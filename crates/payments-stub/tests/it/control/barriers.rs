@@ -36,6 +36,24 @@ impl Controlled {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_never_gets_to_the_point_leaves_its_place_to_another() {
+    let gateway = Controlled::start().await;
+    let intent = gateway.create(&[]).await;
+    let barrier =
+        gateway.barrier(json!({"point": "after_effect", "match": {"method": "POST"}})).await;
+    // Refused by name, so there is no effect to be held after.
+    assert_eq!(send(gateway.confirm(&intent, "pm_card_gold")).await.status, 400);
+    let held = tokio::spawn(gateway.confirm(&intent, "pm_card_visa").send());
+    let seen = done(gateway.ask("GET", &format!("/_test/barriers/{barrier}?wait_ms=10000"))).await;
+    assert_eq!((&seen["held"], &seen["passed"]), (&json!(1), &json!(1)));
+    let all = done(gateway.ask("GET", "/_test/barriers")).await;
+    assert_eq!((&all[0]["id"], &all[0]["held"]), (&json!(barrier), &json!(1)));
+    assert_eq!(done(gateway.ask("DELETE", "/_test/barriers")).await["deleted"], 1);
+    assert_eq!(held.await.unwrap().unwrap().status(), 200);
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_held_on_arrival_has_done_nothing() {
     let gateway = Controlled::start().await;
     let barrier = gateway.barrier_at("arrived").await;

@@ -92,7 +92,7 @@ async fn reordered_webhooks_arrive_in_an_order_that_belongs_to_the_seed() {
         let (gateway, server, _) = start(how).await;
         gateway.pay(1000).await;
         testkit::eventually("all are put off", async || {
-            let row = "SELECT count(*) FROM webhook_deliveries WHERE due_at > now() + interval '2 seconds'";
+            let row = "SELECT count(*) FROM webhook_deliveries WHERE due_at > now() + interval '2 seconds' AND attempts = 0";
             gateway.sql().await.query_one(row, &[]).await.unwrap().get::<_, i64>(0) == 3
         })
         .await;
