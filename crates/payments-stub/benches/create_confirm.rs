@@ -14,7 +14,7 @@
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::Client;
@@ -61,22 +61,19 @@ async fn main() {
 
 /// Pairs a second.
 async fn through_http(gateway: &Running, http: &Client, time: Duration) -> f64 {
-    let (stop, pairs) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let started = Instant::now();
+    let (started, pairs) = (Instant::now(), Arc::new(AtomicU64::new(0)));
     let clients: Vec<_> = (0..CLIENTS)
         .map(|_| {
-            let (stop, pairs) = (Arc::clone(&stop), Arc::clone(&pairs));
+            let pairs = Arc::clone(&pairs);
             let (http, url) = (http.clone(), format!("{}/v1/payment_intents", gateway.url));
             tokio::spawn(async move {
-                while !stop.load(Ordering::Relaxed) {
+                while started.elapsed() < time {
                     pay(&http, &url).await;
                     pairs.fetch_add(1, Ordering::Relaxed);
                 }
             })
         })
         .collect();
-    tokio::time::sleep(time).await;
-    stop.store(true, Ordering::Relaxed);
     for client in clients {
         client.await.unwrap();
     }

@@ -3,7 +3,7 @@
 //! A prepared statement is parsed once and executed often. diesel prepares every `SELECT` of a fixed shape once a
 //! connection, and every `INSERT` and `UPDATE` anew each time, because their text may vary with the values: a `None`
 //! becomes `DEFAULT`, or its column is left out. Ours vary little, and being parsed and planned for every row was the
-//! greater part of what they cost (`cargo bench -p payments-stub --bench create_confirm` shows it).
+//! greater part of what they cost (`docs/performance.md` has the figures).
 
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};

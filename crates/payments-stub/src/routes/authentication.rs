@@ -12,13 +12,13 @@ use url::Url;
 use utoipa::{IntoParams, ToSchema};
 
 use super::errors::StripeError;
-use super::params::{Form, Query, required, word};
+use super::params::{Form, Query, required};
 use crate::app::State;
 use crate::domain::charge::Charge;
 use crate::domain::event::Origin;
 use crate::domain::id::{PaymentIntentId, RequestId};
 use crate::domain::payment_intent::{PaymentIntent, Status};
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{BadParameter, Refusal};
 use crate::failure::Failure;
 use crate::wire::error::ErrorEnvelope;
 use crate::{payments, store};
@@ -69,14 +69,34 @@ pub async fn finish(
     form: Form<OutcomeForm>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, StripeError> {
-    let secret = required("client_secret", form.params.client_secret, LONGEST_SECRET)?;
-    let passed = |text: &str| ["fail", "complete"].iter().position(|known| *known == text);
-    let passed = word("outcome", form.params.outcome, passed)?.is_some_and(|place| place == 1);
+    let (secret, passed) = form.params.parse()?;
     let intent = find(&state, &id, &secret).await?;
     if intent.status != Status::RequiresAction {
         // They pressed the button twice, or came back to an old page: what happened, happened.
         return Ok(go_back(&intent));
     }
+    Ok(go_back(&authenticate(&state, &intent, passed).await?))
+}
+
+impl OutcomeForm {
+    /// The client secret, and whether the customer has proved who they are.
+    fn parse(self) -> Result<(String, bool), BadParameter> {
+        let secret = required("client_secret", self.client_secret, LONGEST_SECRET)?;
+        let outcome = required("outcome", self.outcome, 16)?;
+        match outcome.as_str() {
+            "complete" => Ok((secret, true)),
+            "fail" => Ok((secret, false)),
+            _ => Err(BadParameter::new("outcome", "Must be one of complete or fail.")),
+        }
+    }
+}
+
+/// The PaymentIntent as it is afterwards.
+async fn authenticate(
+    state: &State,
+    intent: &PaymentIntent,
+    passed: bool,
+) -> Result<PaymentIntent, Failure> {
     let origin = Origin::new(RequestId::generate(), None, state.clock.now());
     let mut connection = state.database.get().await?;
     let answered = connection.transaction(async |tx| -> Result<_, Failure> {
@@ -84,14 +104,12 @@ pub async fn finish(
     });
     let attempted = match answered.await {
         // Pressed twice at the same moment.
-        Err(Failure::Refused(Refusal::UnexpectedState { intent, .. })) => {
-            return Ok(go_back(&intent));
-        }
+        Err(Failure::Refused(Refusal::UnexpectedState { intent, .. })) => return Ok(*intent),
         answered => answered?,
     };
     state.meters.count_charge(attempted.charge.as_ref().map(Charge::outcome));
     state.wake.notify_one();
-    Ok(go_back(&attempted.intent))
+    Ok(attempted.intent)
 }
 
 /// A stranger who does not know the secret is told the same as one who invents an identifier.

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::{join, join_all};
 use reqwest::Client;
 use serde_json::{Value, json};
 
@@ -65,23 +66,21 @@ impl Customer {
 
     /// Repeats a request under its key until it is answered.
     async fn insist(&self, key: &str, path: &str, form: Vec<(&'static str, String)>) -> Value {
-        loop {
-            let Ok((status, body)) = post(&self.http, &self.url, path, key, &form).await else {
-                // Its process was killed; the next one comes up in a moment.
-                tokio::time::sleep(Duration::from_millis(5)).await;
-                continue;
-            };
-            if [409, 429, 500, 503].contains(&status) {
-                // The request before this one may still run in the database for a moment.
-                tokio::time::sleep(Duration::from_millis(5)).await;
-                continue;
-            }
-            assert!([200, 402].contains(&status), "{path}: {status} {body}");
-            let value = serde_json::from_str(&body).unwrap();
-            let (key, path) = (key.to_owned(), path.to_owned());
-            self.acknowledged.lock().unwrap().push(Acknowledged { key, path, form, status, body });
-            return value;
-        }
+        let mut answer = None;
+        testkit::eventually("a request is answered", async || {
+            // No answer: its process was killed, and the next one comes up in a moment. A conflict or an error: what
+            // was asked before may still run in the database.
+            let answered = post(&self.http, &self.url, path, key, &form).await.ok();
+            answer = answered.filter(|(status, _)| ![409, 429, 500, 503].contains(status));
+            answer.is_some()
+        })
+        .await;
+        let (status, body) = answer.unwrap();
+        assert!([200, 402].contains(&status), "{path}: {status} {body}");
+        let value = serde_json::from_str(&body).unwrap();
+        let (key, path) = (key.to_owned(), path.to_owned());
+        self.acknowledged.lock().unwrap().push(Acknowledged { key, path, form, status, body });
+        value
     }
 }
 
@@ -101,38 +100,40 @@ async fn post(
 async fn killed_at_random_moments_it_loses_nothing_that_it_acknowledged() {
     let http = Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
     let mut gateway = Process::new().await;
-    let (acknowledged, stop) = (Arc::<Mutex<Vec<Acknowledged>>>::default(), Arc::default());
-    let customers: Vec<_> = (0..CLIENTS)
-        .map(|number| {
-            let customer = Customer {
-                http: http.clone(),
-                url: gateway.url.clone(),
-                number,
-                acknowledged: Arc::clone(&acknowledged),
-                stop: Arc::clone(&stop),
-            };
-            tokio::spawn(customer.run())
-        })
-        .collect();
+    let acknowledged = Arc::<Mutex<Vec<Acknowledged>>>::default();
+    let stop = Arc::<AtomicBool>::default();
+    let customers = (0..CLIENTS).map(|number| {
+        let customer = Customer {
+            http: http.clone(),
+            url: gateway.url.clone(),
+            number,
+            acknowledged: Arc::clone(&acknowledged),
+            stop: Arc::clone(&stop),
+        };
+        customer.run()
+    });
+    let buying = join_all(customers);
 
-    for number in 0..kills() {
+    let killing = async {
+        for number in 0..kills() {
+            gateway.start(&http).await;
+            // Some lives are too short for a single answer, others last for a few.
+            let wanted = acknowledged.lock().unwrap().len() + number % 6;
+            testkit::eventually("customers are served", async || {
+                acknowledged.lock().unwrap().len() >= wanted
+            })
+            .await;
+            // The moment is the point of the test: anywhere between two statements, commits or bytes of an answer.
+            let moment = uuid::Uuid::new_v4().as_u128() % 30_000;
+            let moment = Duration::from_micros(u64::try_from(moment).unwrap());
+            let ended = tokio::time::timeout(moment, gateway.ended()).await;
+            assert!(ended.is_err(), "it ended by itself: {ended:?}");
+            gateway.kill().await;
+        }
         gateway.start(&http).await;
-        // Some lives are too short for a single answer, others last for a few.
-        let wanted = acknowledged.lock().unwrap().len() + number % 6;
-        testkit::eventually("customers are served", async || {
-            acknowledged.lock().unwrap().len() >= wanted
-        })
-        .await;
-        // The moment is the point of the test: anywhere between two statements, commits or bytes of an answer.
-        let moment = uuid::Uuid::new_v4().as_u128() % 30_000;
-        tokio::time::sleep(Duration::from_micros(u64::try_from(moment).unwrap())).await;
-        gateway.kill().await;
-    }
-    gateway.start(&http).await;
-    stop.store(true, Ordering::Relaxed);
-    for customer in customers {
-        customer.await.unwrap();
-    }
+        stop.store(true, Ordering::Relaxed);
+    };
+    join(buying, killing).await;
 
     let acknowledged = std::mem::take(&mut *acknowledged.lock().unwrap());
     println!("{} kills, {} requests acknowledged", kills(), acknowledged.len());

@@ -1,6 +1,6 @@
 //! A gateway as a process of its own, for tests that end it or look at it from the outside.
 
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 
 use reqwest::Client;
 use testkit::TestDatabase;
@@ -66,6 +66,11 @@ impl Process {
             http.get(&ready).send().await.is_ok_and(|answer| answer.status() == 200)
         })
         .await;
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        self.child.as_mut().unwrap().wait().await.unwrap()
     }
 
     pub(crate) async fn kill(&mut self) {
