@@ -1,8 +1,9 @@
 //! How much of what PostgreSQL can do arrives at the other end of HTTP: PaymentIntents that are created and confirmed
 //! each second, against `pgbench` with the same statements (`create_confirm.sql`) on the same server, in turns.
 //!
-//! `cargo bench -p payments-stub --bench create_confirm` prints both figures and their ratio. The clients run on the
-//! same machine and in the same process, so their work counts against the gateway.
+//! `cargo bench -p payments-stub --bench create_confirm` prints both figures and their ratio; a number after `--` is
+//! that of the gateway's threads. The clients run on the same machine and in the same process, so their work counts
+//! against the gateway.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -32,11 +33,15 @@ const SECONDS: u64 = 2;
 
 #[tokio::main(flavor = "multi_thread")]
 async fn main() {
+    // One, because PostgreSQL and the clients need the second core of a small machine more. (cargo adds an argument of
+    // its own, which is no number.)
+    let workers = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let workers = workers.unwrap_or_else(|| "1".to_owned());
     let settings = [
         ("api.secret_key", KEY),
         ("api.requests_per_second", "1000000"),
         ("api.burst", "1000000"),
-        ("http.workers", "2"),
+        ("http.workers", &workers),
         ("database.pool_size", "16"),
     ];
     let gateway = testkit::start(payments_stub::DESCRIPTION, &settings, payments_stub::run).await;
@@ -44,7 +49,9 @@ async fn main() {
     let http = Client::builder().no_proxy().build().unwrap();
     through_http(&gateway, &http, Duration::from_secs(1)).await;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    println!("create + confirm a second, {CLIENTS} clients, {SECONDS} s each in turns");
+    println!(
+        "create + confirm a second, {workers} threads, {CLIENTS} clients, {SECONDS} s each in turns"
+    );
     for round in 1..=ROUNDS {
         ours.push(through_http(&gateway, &http, Duration::from_secs(SECONDS)).await);
         theirs.push(through_pgbench(&gateway.database_url));
