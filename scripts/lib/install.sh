@@ -81,6 +81,8 @@ package_of() {
   case $manager.$1 in
     apt.python3) echo python3 python3-venv ;;
     pacman.python3 | brew.python3) echo python ;;
+    apt.ps) echo procps ;;
+    dnf.ps | pacman.ps) echo procps-ng ;;
     apt.node | dnf.node | pacman.node) echo nodejs ;;
     brew.npm) echo node ;;
     *) echo "$1" ;;

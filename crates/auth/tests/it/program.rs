@@ -50,8 +50,9 @@ impl Program {
 
     /// Ends it as an orchestrator does; answers how it ended and what it had logged.
     async fn terminate(mut self) -> (ExitStatus, String) {
-        let id = self.child.id().unwrap().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+        // The shell's own `kill`: a small system has no other.
+        let kill = format!("kill -s TERM {}", self.child.id().unwrap());
+        assert!(Command::new("sh").args(["-c", &kill]).status().await.unwrap().success());
         let mut log = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut log).await.unwrap();
         (self.child.wait().await.unwrap(), log)
