@@ -29,6 +29,14 @@ ensure_tools() {
   [ -n "$missing" ] || return 0
   say "Backbone needs on this machine:$missing"
   plan_packages
+  install_or_print "$1"
+  use_rustup_folder
+  list_missing
+  [ -z "$missing" ] || fail "still missing after the installation:$missing. $advice"
+}
+
+# install_or_print install|print: printing is the end, because what is missing is still missing.
+install_or_print() {
   if [ "$1" = print ]; then
     say 'These commands install it:'
     commands print
@@ -37,9 +45,6 @@ ensure_tools() {
   say 'Running these commands:'
   commands print
   commands run
-  use_rustup_folder
-  list_missing
-  [ -z "$missing" ] || fail "still missing after the installation:$missing. $advice"
 }
 
 # ensure_programs install|print WHO PROGRAM …
@@ -54,14 +59,7 @@ ensure_programs() {
   find_system
   case $manager in unknown) fail "this system has neither apt-get, dnf, pacman nor Homebrew. Install by hand:$packages" ;; esac
   say "$who needs on this machine:$packages"
-  if [ "$mode_of_programs" = print ]; then
-    say 'These commands install it:'
-    commands print
-    exit 1
-  fi
-  say 'Running these commands:'
-  commands print
-  commands run
+  install_or_print "$mode_of_programs"
   for program in "$@"; do
     has_program "$program" || fail "$program is still missing or too old after the installation: install it by hand"
   done
