@@ -23,7 +23,7 @@ use crate::domain::event::Origin;
 use crate::domain::idempotency::{Fingerprint, IdempotencyKey};
 use crate::domain::refusal::Refusal;
 use crate::failure::Failure;
-use crate::routes::errors;
+use crate::routes::errors::StripeError;
 use crate::store;
 use crate::store::idempotency::SavedAnswer;
 
@@ -125,7 +125,7 @@ async fn keep_refusal(
         if let Some(saved) = store::idempotency::find(tx, key).await? {
             return replay(saved, request);
         }
-        let refused = errors::refused(refusal);
+        let refused = StripeError::from(refusal).into_answer();
         let answer = match plan {
             Some(plan) => plan.answer_to_keep(refused),
             None => refused,

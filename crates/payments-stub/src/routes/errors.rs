@@ -150,12 +150,6 @@ pub fn declined(attempted: &Attempted, charge: &Charge, decline: Decline) -> Ans
     }
 }
 
-/// The answer that says no, to be kept.
-pub fn refused(refusal: Refusal) -> Answer {
-    let error = StripeError::from(refusal);
-    Answer { status: error.status.as_u16(), body: write(&error.envelope), charged: None }
-}
-
 /// How errors look that no handler made; the chassis calls it.
 pub fn shape(kind: ProblemType) -> HttpResponse {
     let error = match kind.status {
