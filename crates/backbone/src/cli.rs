@@ -3,6 +3,7 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 
+use crate::drill::Drill;
 use crate::services::{SERVICES, Service};
 use crate::up;
 
@@ -28,6 +29,9 @@ pub(crate) enum Command {
     /// Starts the shop: a private PostgreSQL and Redis and the services. Ctrl-C stops everything.
     #[command(after_help = AFTER_HELP)]
     Up(up::Options),
+    /// Breaks a shop of its own on purpose, and checks that no money and no order is lost.
+    #[command(subcommand)]
+    Drill(Drill),
     /// Runs one service in this process, as its own program does.
     Service {
         /// Which one.

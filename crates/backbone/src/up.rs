@@ -1,39 +1,21 @@
 //! `backbone up`: starts the shop, prints where everything is, and stops it.
 //!
-//! The order of a start, and the module that owns each step:
+//! The parts are those of every [`crate::shop`]. The order of a start, and the module that owns each step:
 //!
-//! 1. [`data_dir`]: one folder, one owner; [`processes`] ends what a killed start has left;
+//! 1. [`DataDir`]: one folder, one owner; [`processes`] ends what a killed start has left;
 //! 2. [`places`]: the settings make sense and the ports are free;
-//! 3. [`secrets`], [`engines`], [`databases`]: PostgreSQL and Redis run, with a database for each service;
-//! 4. [`settings`] and [`variables`]: what each service is told;
-//! 5. [`children`], each a [`child`]: the services run until one ends or one of the [`signals`] comes;
+//! 3. [`Secrets`], [`Engines`], [`databases`]: PostgreSQL and Redis run, with a database for each service;
+//! 4. [`settings`] and [`Variables`]: what each service is told;
+//! 5. [`children`]: the services run until one ends or one of the [`signals`] comes;
 //! 6. [`output`]: their logs, whole lines in order; [`welcome`]: the table.
 //!
 //! Stopping is the same backwards. Whatever happens to this process, nothing outlives it: every child watches a pipe
 //! that the kernel closes when we die.
 
-mod data_dir;
-mod processes;
-
-mod places;
-
-mod secrets;
-
-mod engines;
-
-mod databases;
-
-mod settings;
-mod variables;
-
-mod child;
 mod children;
+mod processes;
 mod signals;
-
-mod output;
 mod welcome;
-
-mod failure;
 
 use std::error::Error as _;
 use std::io::{self, Write as _};
@@ -44,15 +26,16 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 use crate::services::SERVICES;
+use crate::shop::data_dir::DataDir;
+use crate::shop::engines::Engines;
+use crate::shop::failure::Failure;
+use crate::shop::output::{self, LogFormat, Output, Style};
+use crate::shop::places::{self, Place};
+use crate::shop::secrets::Secrets;
+use crate::shop::variables::Variables;
+use crate::shop::{databases, settings};
 use children::Children;
-use data_dir::DataDir;
-use engines::Engines;
-use failure::Failure;
-use output::{LogFormat, Output, Style};
-use places::Place;
-use secrets::Secrets;
 use signals::Signals;
-use variables::Variables;
 
 /// What can be asked of `up`.
 #[derive(Debug, clap::Args)]

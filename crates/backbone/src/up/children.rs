@@ -8,18 +8,16 @@ use futures_util::future::{join_all, select_all};
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::child::Child;
-use super::failure::Failure;
-use super::output::Output;
-use super::places::Place;
-use super::variables::Variables;
 use crate::services::Service;
+use crate::shop::child::Child;
+use crate::shop::failure::Failure;
+use crate::shop::output::Output;
+use crate::shop::places::Place;
+use crate::shop::readiness;
+use crate::shop::variables::Variables;
 
 /// How long all of them may take to be ready.
 const READY_LIMIT: Duration = Duration::from_secs(30);
-
-/// How often each is asked.
-const POLL: Duration = Duration::from_millis(25);
 
 /// How long services may wait, all together, for those before them to stop. One that is not busy stops in much less;
 /// more would not fit into the five seconds that a person waits.
@@ -56,10 +54,10 @@ impl Children {
 
     /// Waits until all of them are ready. One that ends instead is a failure.
     pub(crate) async fn ready(&mut self, places: &[Place]) -> Result<(), Failure> {
-        let client = client()?;
+        let client = readiness::client()?;
         let mut waiting: BTreeSet<_> = places.iter().map(|place| place.service.name()).collect();
         let mut answers: FuturesUnordered<_> =
-            places.iter().map(|place| until_ready(&client, place)).collect();
+            places.iter().map(|place| readiness::until_ready(&client, place)).collect();
         let all = async {
             while let Some(name) = answers.next().await {
                 waiting.remove(name);
@@ -103,26 +101,4 @@ impl Children {
         let last_lines = self.running.iter_mut().map(Child::read_to_end);
         let _ = timeout(LAST_LINES, join_all(last_lines)).await;
     }
-}
-
-/// Ready means that `/readyz` says so; not that the port is open, which it is long before.
-async fn until_ready(client: &reqwest::Client, place: &Place) -> &'static str {
-    let url = format!("{}/readyz", place.management_url());
-    loop {
-        let answer = client.get(&url).send().await;
-        if answer.is_ok_and(|answer| answer.status().is_success()) {
-            return place.service.name();
-        }
-        sleep(POLL).await;
-    }
-}
-
-/// Not the chassis' client: that one repeats and breaks circuits, and a service that is not there yet is no failure.
-fn client() -> Result<reqwest::Client, Failure> {
-    // A proxy would look for `localhost` on its own machine.
-    let built = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build();
-    built.map_err(|error| Failure::System {
-        action: "ask the services",
-        error: std::io::Error::other(error),
-    })
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::data_dir::DataDir;
 use crate::services::Service;
+use crate::shop::data_dir::DataDir;
 
 const FILE: &str = "services.pid";
 

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use super::Shop;
-use super::engines::{Engines, Server};
-use super::places::Place;
 use crate::services::Service;
+use crate::shop::engines::{Engines, Server};
+use crate::shop::places::Place;
 
 /// The one table of a start.
 pub(crate) fn text(shop: &Shop, engines: &Engines, pids: &[(&Service, u32)]) -> String {

@@ -35,6 +35,11 @@ impl Place {
         Ok(Self { service, public: http.public, management: http.management })
     }
 
+    /// Where clients connect.
+    pub(crate) fn public(&self) -> SocketAddr {
+        self.public
+    }
+
     /// How people and other services reach it, such as `http://localhost:8081`.
     pub(crate) fn url(&self) -> String {
         url(self.public)

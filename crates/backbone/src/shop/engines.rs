@@ -48,9 +48,21 @@ impl<T> Engine<T> {
 impl Engines {
     /// Starts those that are not given.
     pub(crate) async fn start(data: &DataDir, variables: &Variables) -> Result<Self, Failure> {
-        let (postgres_dir, redis_dir) = (data.join("postgres"), data.join("redis"));
         let given = |name| variables.given(name).map(str::to_owned);
-        let (postgres_url, redis_url) = (given("DATABASE_URL"), given("REDIS_URL"));
+        Self::start_unless(data, given("DATABASE_URL"), given("REDIS_URL")).await
+    }
+
+    /// Starts both, whatever the user's variables say: these are going to be broken.
+    pub(crate) async fn start_private(data: &DataDir) -> Result<Self, Failure> {
+        Self::start_unless(data, None, None).await
+    }
+
+    async fn start_unless(
+        data: &DataDir,
+        postgres_url: Option<String>,
+        redis_url: Option<String>,
+    ) -> Result<Self, Failure> {
+        let (postgres_dir, redis_dir) = (data.join("postgres"), data.join("redis"));
         // Redis first: it takes an instant, so that little has to be undone when PostgreSQL is not there.
         blocking(move || {
             let redis = Engine::given_or(redis_url, || {
@@ -75,6 +87,19 @@ impl Engines {
     /// Where Redis is.
     pub(crate) fn redis(&self) -> Server<'_> {
         self.redis.server()
+    }
+
+    /// Stops our PostgreSQL and starts it again; it may then listen on another port.
+    pub(crate) async fn restart_postgres(&mut self, data: &DataDir) -> Result<(), Failure> {
+        let Some(running) = self.postgres.ours.take() else { return Ok(()) };
+        let options = PostgresOptions { data_dir: data.join("postgres"), durable: true };
+        let started = blocking(move || {
+            running.stop()?;
+            Postgres::start(options)
+        });
+        let started = started.await?;
+        self.postgres = Engine { url: started.url(), ours: Some(started) };
+        Ok(())
     }
 
     /// Stops those that are ours.

@@ -49,9 +49,20 @@ impl Child {
         variables: &Variables,
         output: &Output,
     ) -> io::Result<Self> {
+        Self::start_with(service, variables, &[], output)
+    }
+
+    /// Starts a service with some variables that are no settings.
+    pub(crate) fn start_with(
+        service: &'static Service,
+        variables: &Variables,
+        further: &[(String, String)],
+        output: &Output,
+    ) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["service", service.name(), "--stop-with-parent"]);
         command.envs(variables.ours_for(service));
+        command.envs(further.iter().map(|(name, value)| (name, value)));
         if !output.style().has_colour {
             command.env("NO_COLOR", "1");
         }
@@ -80,6 +91,13 @@ impl Child {
         self.process.wait().await
     }
 
+    /// Kills it as `kill -9` does, and waits until it is dead.
+    pub(crate) async fn kill(&mut self) {
+        // It fails only when the process has ended in this very moment.
+        let _ = self.process.start_kill();
+        let _ = self.ended().await;
+    }
+
     /// Tells it to stop.
     pub(crate) fn tell_to_stop(&mut self) {
         self.lifeline = None;
@@ -90,9 +108,7 @@ impl Child {
     pub(crate) async fn finish(&mut self) {
         let deadline = self.deadline.unwrap_or_else(Instant::now);
         if timeout_at(deadline, self.ended()).await.is_err() {
-            // It fails only when the process has ended in this very moment.
-            let _ = self.process.start_kill();
-            let _ = self.ended().await;
+            self.kill().await;
         }
     }
 

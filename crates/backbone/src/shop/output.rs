@@ -1,8 +1,9 @@
-//! What `up` prints: the services' logs and its own words, whole lines, in the order in which they came.
+//! What is printed, or written to a file: the services' logs and its own words, whole lines, in the order in which they came.
 //!
 //! All lines go through one channel to one thread, the only one that writes: so no two lines can mix. When nobody
 //! takes the lines the channel fills, then the pipes, and in the end the services wait: nothing is thrown away.
 
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
@@ -83,29 +84,45 @@ pub(crate) struct Writer {
 
 /// Starts the writer.
 pub(crate) fn start(style: Style) -> (Output, Writer) {
+    start_with(style, |line| match line.stream {
+        Stream::Out => io::stdout().write_all(&line.text).and_then(|()| io::stdout().flush()),
+        // There is nobody to tell that nobody can be told.
+        Stream::Err => io::stderr().write_all(&line.text).or(Ok(())),
+    })
+}
+
+/// Starts a writer into a file, for a person who reads it afterwards.
+pub(crate) fn start_in(mut file: File) -> (Output, Writer) {
+    let style = Style { is_pretty: true, has_colour: false };
+    start_with(style, move |line| file.write_all(&line.text))
+}
+
+fn start_with(
+    style: Style,
+    write: impl FnMut(&Line) -> io::Result<()> + Send + 'static,
+) -> (Output, Writer) {
     let (lines, queue) = mpsc::channel(BACKLOG);
     let broken = CancellationToken::new();
     let (told, outcome) = oneshot::channel();
     let breaking = broken.clone();
     // A thread of its own, not one of the runtime's: it may be blocked when we leave.
     std::thread::spawn(move || {
-        let written = write_lines(queue, &breaking);
+        let written = write_lines(queue, &breaking, write);
         // Nobody asks when the start has failed.
         let _ = told.send(written);
     });
     (Output { lines, style, broken }, Writer { outcome })
 }
 
-fn write_lines(mut queue: mpsc::Receiver<Line>, broken: &CancellationToken) -> io::Result<()> {
+fn write_lines(
+    mut queue: mpsc::Receiver<Line>,
+    broken: &CancellationToken,
+    mut write: impl FnMut(&Line) -> io::Result<()>,
+) -> io::Result<()> {
     let mut outcome = Ok(());
     while let Some(line) = queue.blocking_recv() {
-        let written = match line.stream {
-            // After a failure lines are still taken, so that the services do not wait, but go nowhere.
-            _ if outcome.is_err() => Ok(()),
-            Stream::Out => io::stdout().write_all(&line.text).and_then(|()| io::stdout().flush()),
-            // There is nobody to tell that nobody can be told.
-            Stream::Err => io::stderr().write_all(&line.text).or(Ok(())),
-        };
+        // After a failure lines are still taken, so that the services do not wait, but go nowhere.
+        let written = if outcome.is_err() { Ok(()) } else { write(&line) };
         if written.is_err() {
             outcome = written;
             broken.cancel();

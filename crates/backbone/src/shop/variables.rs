@@ -10,6 +10,7 @@ use chassis::config::variable_prefix;
 use crate::services::Service;
 
 /// Both kinds. It has no `Debug`: half of its values are secrets.
+#[derive(Clone)]
 pub(crate) struct Variables {
     given: BTreeMap<String, String>,
     ours: BTreeMap<String, String>,
@@ -42,6 +43,12 @@ impl Variables {
         }
         self.ours.insert(name, value.clone());
         value
+    }
+
+    /// The value in force for the setting `key` of a service, when the user or we have set it.
+    pub(crate) fn get(&self, service: &Service, key: &str) -> Option<&str> {
+        let name = service.variable(key);
+        self.given.get(&name).or_else(|| self.ours.get(&name)).map(String::as_str)
     }
 
     /// Sets one secret that two services share; when the user has set it for one of them, that is the secret.

@@ -1,0 +1,158 @@
+//! One run: a fault, a seed, customers, and afterwards the invariants.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use payments_stub::control::dice::Dice;
+
+use super::check;
+use super::facts::{Facts, View};
+use super::faults::Fault;
+use super::history::{Outcome as Known, What};
+use super::load::{self, Plan};
+use super::report::Outcome;
+use super::world::World;
+
+/// How many copies of the scarce book there are in each run.
+const SCARCE: i64 = 4;
+
+/// What a fault works with.
+pub(crate) struct Run<'a> {
+    pub(crate) world: &'a World,
+    /// The name of the run: it is part of every key.
+    pub(crate) name: String,
+    pub(crate) checkouts: usize,
+    dice: Mutex<Dice>,
+    noted: Mutex<Noted>,
+}
+
+/// What a fault says about itself.
+#[derive(Default)]
+struct Noted {
+    struck: BTreeMap<String, u64>,
+    skipped: Option<String>,
+    forged: Vec<(String, String)>,
+    keys_were_pruned: bool,
+}
+
+impl<'a> Run<'a> {
+    fn new(world: &'a World, (fault, seed): (&Fault, u64), checkouts: usize) -> Self {
+        // The same seed means other choices for another fault: otherwise all faults would meet the same few.
+        let salt = fault.id.bytes().fold(seed, |salt, byte| {
+            salt.wrapping_mul(0x0100_0000_01b3).wrapping_add(byte.into())
+        });
+        let name = format!("{}-{seed}-{}", fault.id, world.history.now());
+        let (dice, noted) = (Mutex::new(Dice::new(salt)), Mutex::default());
+        Self { world, name, checkouts, dice, noted }
+    }
+
+    /// Draws something.
+    pub(crate) fn draw<T>(&self, draw: impl FnOnce(&mut Dice) -> T) -> T {
+        draw(&mut self.dice.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A number from 0 to `most`.
+    pub(crate) fn roll(&self, most: u64) -> u64 {
+        self.draw(|dice| dice.up_to(most))
+    }
+
+    /// One of several.
+    pub(crate) fn pick<T: Copy>(&self, from: &[T]) -> Option<T> {
+        let most = u64::try_from(from.len().saturating_sub(1)).unwrap_or_default();
+        from.get(usize::try_from(self.roll(most)).unwrap_or_default()).copied()
+    }
+
+    /// The plans of the usual mix.
+    pub(crate) fn plans(&self) -> Vec<Plan> {
+        self.draw(|dice| load::plans(dice, self.checkouts, &self.name, &self.world.shelf))
+    }
+
+    /// Lets customers do what they do, until all have gone.
+    pub(crate) async fn load(&self) {
+        load::follow_all(&self.world.customers, &self.plans()).await;
+    }
+
+    /// Notes that something really happened.
+    pub(crate) fn struck(&self, what: impl Into<String>, count: u64) {
+        if count > 0 {
+            *self.noted().struck.entry(what.into()).or_default() += count;
+        }
+    }
+
+    /// Notes that it cannot happen on this machine.
+    pub(crate) fn skip(&self, why: &str) {
+        self.noted().skipped = Some(why.to_owned());
+    }
+
+    /// Notes what the tables of orders hashed to before and after forged messages.
+    pub(crate) fn forged(&self, before: String, after: String) {
+        self.noted().forged.push((before, after));
+    }
+
+    /// Notes that a second PaymentIntent is nobody's mistake.
+    pub(crate) fn keys_were_pruned(&self) {
+        self.noted().keys_were_pruned = true;
+    }
+
+    fn noted(&self) -> std::sync::MutexGuard<'_, Noted> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A fault under load, and what it broke. The facts are for those who want to look into it.
+pub(crate) async fn run(
+    world: &World,
+    (fault, seed): (&'static Fault, u64),
+    checkouts: usize,
+) -> anyhow::Result<(Outcome, Facts)> {
+    let started = Instant::now();
+    world.stock_up(SCARCE).await?;
+    let run = Run::new(world, (fault, seed), checkouts);
+    (fault.strike)(&run).await?;
+    world.heal().await?;
+    world.let_deadlines_pass().await?;
+    let backlog = world.rest().await?;
+
+    let mut facts = Facts::gather(world).await?;
+    let own = |key: &str| key.starts_with(&run.name);
+    let mine: Vec<_> = facts.orders.iter().filter(|order| own(&order.key)).cloned().collect();
+    facts.views = views(world, &facts, &mine).await;
+    let noted = std::mem::take(&mut *run.noted());
+    (facts.backlog, facts.forged) = (backlog, noted.forged);
+    facts.keys_were_pruned = noted.keys_were_pruned;
+    let outcome = Outcome {
+        fault: fault.id,
+        seed,
+        orders: mine.len(),
+        took: started.elapsed(),
+        struck: noted.struck,
+        skipped: noted.skipped,
+        broken: check::violations(&facts),
+    };
+    Ok((outcome, facts))
+}
+
+/// What the customers see of the orders of this run.
+async fn views(world: &World, facts: &Facts, orders: &[super::facts::Order]) -> Vec<View> {
+    let owner = |id: &str| {
+        let op = facts.ops.iter().find(|op| op.what == What::Place && op.order.as_deref() == Some(id));
+        op.and_then(|op| world.customers.get(op.customer))
+    };
+    let mut views = Vec::new();
+    for order in orders {
+        // An order that no customer has heard of: whoever placed it got no answer at all.
+        let Some(customer) = owner(&order.id) else { continue };
+        let told = customer.read(&order.id, 0).await;
+        let text = |path: &str| told.body.pointer(path).and_then(|it| it.as_str()).map(str::to_owned);
+        let refunded = told.body.pointer("/refunded/amount").and_then(serde_json::Value::as_i64);
+        views.push(View {
+            id: order.id.clone(),
+            status: told.op.status.filter(|_| told.op.outcome != Known::Unknown),
+            state: text("/state").unwrap_or_default(),
+            intent: text("/payment_intent"),
+            refunded: refunded.unwrap_or_default(),
+        });
+    }
+    views
+}

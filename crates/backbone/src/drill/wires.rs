@@ -1,0 +1,144 @@
+//! The wires between the services, each through a proxy that can be cut, slowed and trapped.
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use url::Url;
+
+use super::smtp::Sink;
+use crate::services::{AUTH, CATALOG, ORDERS, PAYMENTS_STUB, SERVICES, Service};
+use crate::shop::places::Place;
+use crate::shop::variables::Variables;
+
+/// A wire; the proxy comes here.
+pub(crate) struct Wire(SocketAddr);
+
+impl Wire {
+    fn start(upstream: SocketAddr) -> anyhow::Result<Self> {
+        Ok(Self(upstream))
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0
+    }
+
+    pub(crate) fn heal(&self) {}
+
+    pub(crate) fn set_upstream(&self, _: SocketAddr) {}
+}
+
+/// All wires.
+pub(crate) struct Wires {
+    /// From orders to its database.
+    pub(crate) database: Wire,
+    /// From the other services to theirs.
+    pub(crate) databases: Wire,
+    /// From catalog to its cache.
+    pub(crate) cache: Wire,
+    /// From orders to the mail server.
+    pub(crate) mail: Wire,
+    /// From orders to the payment gateway.
+    pub(crate) gateway: Wire,
+    /// From orders to the catalog.
+    pub(crate) catalog: Wire,
+    /// From orders and catalog to auth.
+    pub(crate) auth: Wire,
+    /// From customers and the gateway to orders.
+    pub(crate) orders: Wire,
+}
+
+impl Wires {
+    /// Puts a proxy into each wire, and tells the services to go through it.
+    pub(crate) async fn lay(
+        engines: (&str, &str),
+        smtp: &Sink,
+        places: &[Place],
+        variables: &mut Variables,
+    ) -> anyhow::Result<Self> {
+        let place = |service: &Service| {
+            let place = places.iter().find(|place| place.service.name() == service.name());
+            place.map(Place::public).context("a service without a place")
+        };
+        let (postgres, redis) = (address_of(engines.0)?, address_of(engines.1)?);
+        let wires = Self {
+            database: Wire::start(postgres)?,
+            databases: Wire::start(postgres)?,
+            cache: Wire::start(redis)?,
+            mail: Wire::start(smtp.address())?,
+            gateway: Wire::start(place(&PAYMENTS_STUB)?)?,
+            catalog: Wire::start(place(&CATALOG)?)?,
+            auth: Wire::start(place(&AUTH)?)?,
+            orders: Wire::start(place(&ORDERS)?)?,
+        };
+        wires.connect(variables)?;
+        Ok(wires)
+    }
+
+    fn connect(&self, variables: &mut Variables) -> anyhow::Result<()> {
+        for service in SERVICES {
+            let is_orders = service.name() == ORDERS.name();
+            let wire = if is_orders { &self.database } else { &self.databases };
+            through(wire, service, "database.url", variables)?;
+        }
+        through(&self.cache, &CATALOG, "cache.url", variables)?;
+        let mail = format!("smtp://{}", self.mail.address());
+        variables.set(&ORDERS, "mail.smtp_url", mail);
+        let (gateway, catalog) = (url(&self.gateway), url(&self.catalog));
+        variables.set(&ORDERS, "gateway.api.base_url", gateway);
+        variables.set(&ORDERS, "catalog.base_url", catalog);
+        variables.set(&ORDERS, "credentials.issuer.base_url", url(&self.auth));
+        for service in [&CATALOG, &ORDERS] {
+            let keys = format!("{}/.well-known/jwks.json", url(&self.auth));
+            variables.set(service, "identity.jwks_url", keys);
+        }
+        let receiver = format!("{}/v1/webhooks/gateway", url(&self.orders));
+        variables.set(&PAYMENTS_STUB, "webhooks.url", receiver);
+        Ok(())
+    }
+
+    /// Everything passes again.
+    pub(crate) fn heal(&self) {
+        for wire in self.all() {
+            wire.heal();
+        }
+    }
+
+    /// PostgreSQL listens elsewhere.
+    pub(crate) fn postgres_moved(&self, url: &str) -> anyhow::Result<()> {
+        let address = address_of(url)?;
+        self.database.set_upstream(address);
+        self.databases.set_upstream(address);
+        Ok(())
+    }
+
+    fn all(&self) -> [&Wire; 8] {
+        let Self { database, databases, cache, mail, gateway, catalog, auth, orders } = self;
+        [database, databases, cache, mail, gateway, catalog, auth, orders]
+    }
+}
+
+/// The address of a wire for those who speak HTTP.
+pub(crate) fn url(wire: &Wire) -> String {
+    format!("http://{}", wire.address())
+}
+
+/// Sends a service that has the whole URL of a server, password and all, through a wire.
+fn through(
+    wire: &Wire,
+    service: &Service,
+    key: &str,
+    variables: &mut Variables,
+) -> anyhow::Result<()> {
+    let direct = variables.get(service, key).context("the URL of a server is not set")?;
+    let mut url = Url::parse(direct)?;
+    // It fails only for URLs without a host.
+    let _ = url.set_port(Some(wire.address().port()));
+    variables.set(service, key, url.into());
+    Ok(())
+}
+
+fn address_of(url: &str) -> anyhow::Result<SocketAddr> {
+    let url = Url::parse(url)?;
+    let port = url.port().context("a server without a port")?;
+    Ok(SocketAddr::from(([127, 0, 0, 1], port)))
+}
