@@ -1,5 +1,6 @@
 //! The straight way, the refusals, and the double click.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use testkit::eventually;
 
@@ -65,7 +66,7 @@ async fn thirty_clicks_are_one_order_and_one_charge() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_declined_card_charges_nothing_and_frees_the_stock() {
+async fn a_declined_card_charges_nothing_and_holds_the_stock_until_the_deadline() {
     let shop = Shop::start().await;
     let (book, price) = shop.book(0).await;
     let before = shop.stock(&book).await;
@@ -79,6 +80,8 @@ async fn a_declined_card_charges_nothing_and_frees_the_stock() {
         assert_eq!(problem["decline_code"], "generic_decline");
         assert_eq!(shop.read(&problem["order_id"]).await["state"], "declined");
     }
+    assert_eq!(shop.stock(&book).await, (before.0 - 1, 1, 0));
+    shop.orders.clock.advance(TimeDelta::seconds(1000));
     eventually("the stock is free", async || shop.stock(&book).await == before).await;
     assert_eq!(shop.charges().await, [(price, false)]);
     assert!(shop.receipts().is_empty());
@@ -96,6 +99,8 @@ async fn a_payment_method_that_does_not_exist_is_a_decline() {
         (402, &json!("resource_missing")),
         "{problem}"
     );
+    let (status, order) = shop.act(&problem["order_id"], "cancel", None, json!({})).await;
+    assert_eq!((status.as_u16(), &order["state"]), (200, &json!("cancelled")), "{order}");
     eventually("the stock is free", async || shop.stock(&book).await == before).await;
     assert!(shop.charges().await.is_empty());
     shop.stop().await;

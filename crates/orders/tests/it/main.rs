@@ -86,6 +86,23 @@ impl Shop {
         self.as_customer(request).await
     }
 
+    /// `POST /v1/orders/{id}/{what}`.
+    async fn act(
+        &self,
+        order_id: &Value,
+        what: &str,
+        key: Option<&str>,
+        body: Value,
+    ) -> (StatusCode, Value) {
+        let path = format!("/v1/orders/{}/{what}", order_id.as_str().unwrap());
+        let request = self.orders.http.post(&path).json(&body);
+        self.as_customer(match key {
+            Some(key) => request.header("idempotency-key", key),
+            None => request,
+        })
+        .await
+    }
+
     async fn read(&self, order_id: &Value) -> Value {
         self.as_customer(
             self.orders.http.get(&format!("/v1/orders/{}", order_id.as_str().unwrap())),

@@ -8,7 +8,7 @@ use testkit::eventually;
 use crate::{Shop, WEBHOOK_SECRET};
 
 fn event(id: &str, kind: &str, intent_id: &str) -> String {
-    json!({"id": id, "object": "event", "type": kind, "data": {"object": {"id": intent_id}}})
+    json!({"id": id, "object": "event", "created": 1_800_000_000, "type": kind, "data": {"object": {"id": intent_id}}})
         .to_string()
 }
 
