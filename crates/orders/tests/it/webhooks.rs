@@ -24,7 +24,7 @@ impl Shop {
     }
 
     /// How many events are stored, and how many of them are applied.
-    async fn inbox(&self) -> (i64, i64) {
+    pub(crate) async fn inbox(&self) -> (i64, i64) {
         let (client, driver) =
             tokio_postgres::connect(&self.orders.database_url, tokio_postgres::NoTls)
                 .await
