@@ -75,6 +75,9 @@ impl State {
         if order.state.is_final() {
             self.outbox_wake.notify_one();
             self.stock_wake.notify_one();
+        }
+        // Money for an order that is over, or was about to be, goes back.
+        if order.state.ended_unpaid() || order.cancel_requested {
             self.refund_wake.notify_one();
         }
     }

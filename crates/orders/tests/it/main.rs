@@ -12,6 +12,7 @@ mod documentation;
 mod gateway_trouble;
 mod reconcile;
 mod refunds;
+mod statements;
 mod waiting;
 mod webhooks;
 
