@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chassis::boot::ServiceSettings;
 use chassis::config::Secret;
-use chassis::{db, http, mail, telemetry};
+use chassis::{db, http, mail, outbox, telemetry};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -23,6 +23,8 @@ pub struct Settings {
     pub database: db::Settings,
     /// Where mail goes.
     pub mail: mail::Settings,
+    /// How mail that is promised is sent.
+    pub outbox: outbox::Settings,
     /// What tokens say and how long they last.
     pub tokens: Tokens,
     /// What protects the signing keys.

@@ -14,6 +14,9 @@ pub const MAIL: &str = "mail";
 /// The worker that sends what is promised.
 pub fn worker(state: &State, mailer: Mailer) -> Worker {
     let relay = Relay {
+        name: "outbox",
+        kinds: &[MAIL],
+        settings: state.settings.outbox.clone(),
         database: state.database.clone(),
         clock: state.clock.clone(),
         metrics: state.metrics.clone(),

@@ -1,9 +1,12 @@
 //! The transactional outbox: what a transaction promises to the outside is a row of the same transaction.
 //!
 //! Sending a mail inside the transaction could send it and then roll back; sending it after the commit could crash in
-//! between. A row can do neither. The [`relay`] claims rows (a lease, so that two replicas never work on the same one),
+//! between. A row can do neither. A [`Relay`] claims rows (a lease, so that two replicas never work on the same one),
 //! delivers outside any transaction, and marks them. It delivers *at least* once: a crash between delivery and mark
 //! repeats it, so every delivery must be idempotent. (Chris Richardson, "Transactional outbox", microservices.io.)
+//!
+//! A relay is for some kinds of promises. Kinds that go to different places have relays of their own: a mail server
+//! that does not answer must not keep a peer waiting that would.
 
 mod schema;
 
@@ -12,10 +15,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
-use diesel_async::{AsyncConnection as _, RunQueryDsl};
+use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, Text, Timestamptz};
+use diesel_async::RunQueryDsl;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use futures_util::future::BoxFuture;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::Notify;
 use tracing::Instrument as _;
@@ -31,11 +35,17 @@ use schema::outbox;
 /// The table; a service that uses the outbox runs this before its own migrations.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
-/// How long a relay may work on a row before another may take it over.
-const LEASE: TimeDelta = TimeDelta::seconds(30);
-/// How often to look when nobody wakes the relay.
-const INTERVAL: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE_SECONDS: i64 = 300;
+/// How patient a relay is.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// How often to look when nobody wakes the relay, in milliseconds.
+    pub poll_ms: u64,
+    /// How long a relay may work on a row before another may take it over, in seconds.
+    pub lease_seconds: u32,
+    /// The longest pause between two tries, in milliseconds.
+    pub longest_pause_ms: u32,
+}
 
 /// One promise, handed to the service's delivery function.
 #[derive(Debug)]
@@ -76,6 +86,12 @@ pub async fn promise(
 /// What the relay needs.
 #[derive(Clone)]
 pub struct Relay {
+    /// How metrics and logs call it.
+    pub name: &'static str,
+    /// Which promises it keeps.
+    pub kinds: &'static [&'static str],
+    /// How patient it is.
+    pub settings: Settings,
     /// Where the rows are.
     pub database: Database,
     /// Time.
@@ -93,8 +109,9 @@ impl Relay {
         F: Fn(Delivery) -> BoxFuture<'static, anyhow::Result<()>> + Send + Sync + 'static,
     {
         let deliver = Arc::new(deliver);
-        let wake = Arc::clone(&self.wake);
-        Worker::new("outbox", INTERVAL, wake, move || {
+        let (wake, interval) =
+            (Arc::clone(&self.wake), Duration::from_millis(self.settings.poll_ms));
+        Worker::new(self.name, interval, wake, move || {
             let (relay, deliver) = (self.clone(), Arc::clone(&deliver));
             async move { relay.step(&*deliver).await }
         })
@@ -121,15 +138,15 @@ impl Relay {
         }
         async {
             let delivery = Delivery {
-                dedupe_key: claimed.dedupe_key,
+                dedupe_key: claimed.dedupe_key.clone(),
                 kind: claimed.kind.clone(),
-                payload: claimed.payload.unwrap_or_default(),
+                payload: claimed.payload.clone().unwrap_or_default(),
             };
             let outcome = deliver(delivery).await;
             self.metrics.count_delivery(&claimed.kind, outcome.is_ok());
             match outcome {
-                Ok(()) => self.mark_delivered(claimed.id).await,
-                Err(error) => self.postpone(claimed.id, claimed.attempts, &error).await,
+                Ok(()) => self.mark_delivered(&claimed).await,
+                Err(error) => self.postpone(&claimed, &error).await,
             }
         }
         .instrument(span.clone())
@@ -141,30 +158,25 @@ impl Relay {
     async fn claim(&self) -> anyhow::Result<Option<Claimed>> {
         let mut connection = self.database.get().await?;
         let now = self.clock.now();
-        let claimed = connection.transaction(async |tx| -> QueryResult<Option<Claimed>> {
-            let due = outbox::table
-                .filter(outbox::delivered_at.is_null().and(outbox::due_at.le(now)))
-                .order((outbox::due_at, outbox::id))
-                .select(outbox::id)
-                .for_update()
-                .skip_locked()
-                .first::<i64>(tx)
-                .await
-                .optional()?;
-            let Some(id) = due else { return Ok(None) };
-            diesel::update(outbox::table.find(id))
-                .set((outbox::due_at.eq(now + LEASE), outbox::attempts.eq(outbox::attempts + 1)))
-                .returning(Claimed::as_returning())
-                .get_result(tx)
-                .await
-                .optional()
-        });
-        Ok(claimed.await?)
+        let claimed = diesel::sql_query(
+            "UPDATE outbox SET due_at = $2, attempts = attempts + 1
+             WHERE id = (SELECT id FROM outbox
+                         WHERE delivered_at IS NULL AND due_at <= $1 AND kind = ANY($3)
+                         ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+             RETURNING id, dedupe_key, kind, payload, traceparent, attempts",
+        )
+        .bind::<Timestamptz, _>(now)
+        .bind::<Timestamptz, _>(now + TimeDelta::seconds(self.settings.lease_seconds.into()))
+        .bind::<Array<Text>, _>(self.kinds)
+        .prepared()
+        .get_result(&mut connection);
+        Ok(claimed.await.optional()?)
     }
 
-    async fn mark_delivered(&self, id: i64) -> anyhow::Result<()> {
+    /// Its payload is erased, whoever has delivered it: it is delivered.
+    async fn mark_delivered(&self, claimed: &Claimed) -> anyhow::Result<()> {
         let mut connection = self.database.get().await?;
-        diesel::update(outbox::table.find(id))
+        diesel::update(outbox::table.find(claimed.id))
             .set((outbox::delivered_at.eq(self.clock.now()), outbox::payload.eq(None::<Value>)))
             .prepared()
             .execute(&mut connection)
@@ -172,17 +184,18 @@ impl Relay {
         Ok(())
     }
 
-    /// Tries again later: after 1 s, 2 s, 4 s … up to five minutes, for ever.
-    async fn postpone(&self, id: i64, attempts: i32, error: &anyhow::Error) -> anyhow::Result<()> {
-        let pause = 2_i64
-            .saturating_pow(u32::try_from(attempts - 1).unwrap_or(0))
-            .min(LONGEST_PAUSE_SECONDS);
+    /// Tries again later: after 1 s, 2 s, 4 s … up to the longest pause, for ever. Not when somebody else has taken
+    /// it over since: the number of the attempt is the lease's fencing token.
+    async fn postpone(&self, claimed: &Claimed, error: &anyhow::Error) -> anyhow::Result<()> {
+        let pause = pause(claimed.attempts, self.settings.longest_pause_ms);
         let reason = format!("{error:#}");
-        tracing::warn!(cause = reason, attempts, "a delivery failed, next try in {pause} s");
+        let attempts = claimed.attempts;
+        tracing::warn!(cause = reason, attempts, "a delivery failed, next try in {pause}");
         let mut connection = self.database.get().await?;
-        diesel::update(outbox::table.find(id))
+        diesel::update(outbox::table.find(claimed.id))
+            .filter(outbox::attempts.eq(attempts).and(outbox::delivered_at.is_null()))
             .set((
-                outbox::due_at.eq(self.clock.now() + TimeDelta::seconds(pause)),
+                outbox::due_at.eq(self.clock.now() + pause),
                 outbox::last_error.eq(reason.chars().take(500).collect::<String>()),
             ))
             .prepared()
@@ -205,13 +218,26 @@ impl Relay {
     }
 }
 
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = outbox, check_for_backend(diesel::pg::Pg))]
+/// The pause after so many attempts: 1 s, 2 s, 4 s … up to `longest_ms` milliseconds.
+pub fn pause(attempts: i32, longest_ms: u32) -> TimeDelta {
+    let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0);
+    let pause = 1000_i64.saturating_mul(2_i64.saturating_pow(doublings));
+    TimeDelta::milliseconds(pause.min(longest_ms.into()))
+}
+
+#[derive(QueryableByName)]
+#[diesel(check_for_backend(diesel::pg::Pg))]
 struct Claimed {
+    #[diesel(sql_type = BigInt)]
     id: i64,
+    #[diesel(sql_type = Text)]
     dedupe_key: String,
+    #[diesel(sql_type = Text)]
     kind: String,
+    #[diesel(sql_type = Nullable<Jsonb>)]
     payload: Option<Value>,
+    #[diesel(sql_type = Nullable<Text>)]
     traceparent: Option<String>,
+    #[diesel(sql_type = Integer)]
     attempts: i32,
 }

@@ -8,15 +8,19 @@ use chassis::db::Database;
 use chassis::identity::Verifier;
 use chassis::mail::Mailer;
 use chassis::metrics::Metrics;
+use chrono::TimeDelta;
 use prometheus::{IntCounter, IntCounterVec, Opts};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 
 use crate::Settings;
 use crate::clients::catalog::Catalog;
 use crate::clients::gateway::Gateway;
-use crate::domain::OrderState;
-use crate::routes::{orders, webhooks};
+use crate::domain::{Order, OrderState, RefundState};
+use crate::routes::{changes, orders, refunds, stream, webhooks};
+use crate::transition::Terms;
+use crate::watching::Moves;
 
 /// What every handler and worker can reach.
 #[derive(Clone)]
@@ -35,12 +39,48 @@ pub struct State {
     pub metrics: Metrics,
     /// Our own.
     pub counters: Counters,
-    /// Notified when something was promised.
+    /// Notified when a mail was promised.
     pub outbox_wake: Arc<Notify>,
+    /// Notified when something was promised to the catalog.
+    pub stock_wake: Arc<Notify>,
     /// Notified when a webhook was stored.
     pub inbox_wake: Arc<Notify>,
+    /// Notified when the shop owes somebody money.
+    pub refund_wake: Arc<Notify>,
+    /// The moves that this process makes.
+    pub moves: Moves,
+    /// How many streams of events may be open.
+    pub streams: Arc<Semaphore>,
+    /// Cancelled when the service is told to stop.
+    pub shutdown: CancellationToken,
     /// The settings in force.
     pub settings: Settings,
+}
+
+impl State {
+    /// How long nobody else works on something that has just been taken.
+    pub fn lease(&self) -> TimeDelta {
+        TimeDelta::seconds(self.settings.checkout.lease_seconds.into())
+    }
+
+    /// What a transition that happens now needs to know.
+    pub fn terms(&self) -> Terms<'_> {
+        let (counters, planted) = (&self.counters, self.settings.planted);
+        Terms { now: self.clock.now(), lease: self.lease(), counters, planted }
+    }
+
+    /// Tells everybody in this process whom an order's move concerns.
+    pub fn announce(&self, order: &Order) {
+        self.moves.announce(order.id);
+        if order.state.is_final() {
+            self.outbox_wake.notify_one();
+            self.stock_wake.notify_one();
+        }
+        // Money for an order that is over, or was about to be, goes back.
+        if order.state.ended_unpaid() || order.cancel_requested {
+            self.refund_wake.notify_one();
+        }
+    }
 }
 
 /// What the business asks: how many orders, how do they end, does the gateway reach us?
@@ -50,6 +90,8 @@ pub struct Counters {
     alarms: IntCounter,
     webhooks: IntCounterVec,
     replays: IntCounter,
+    reconciled: IntCounter,
+    refunds: IntCounterVec,
 }
 
 impl Counters {
@@ -70,12 +112,20 @@ impl Counters {
             "shop_idempotent_replays_total",
             "Wishes to buy that were made before.",
         )?;
+        let reconciled = IntCounter::new(
+            "shop_reconciled_events_total",
+            "Events of the gateway that no webhook had brought.",
+        )?;
+        let refunds = Opts::new("shop_refunds_total", "Refunds, by what became of them.");
+        let refunds = IntCounterVec::new(refunds, &["state"])?;
         let registry = metrics.registry();
+        registry.register(Box::new(reconciled.clone()))?;
+        registry.register(Box::new(refunds.clone()))?;
         registry.register(Box::new(states.clone()))?;
         registry.register(Box::new(alarms.clone()))?;
         registry.register(Box::new(webhooks.clone()))?;
         registry.register(Box::new(replays.clone()))?;
-        Ok(Self { states, alarms, webhooks, replays })
+        Ok(Self { states, alarms, webhooks, replays, reconciled, refunds })
     }
 
     /// An order reached `state`.
@@ -93,6 +143,16 @@ impl Counters {
         self.webhooks.with_label_values(&[outcome]).inc();
     }
 
+    /// So many events were found in the gateway's list.
+    pub fn reconciled(&self, events: u32) {
+        self.reconciled.inc_by(events.into());
+    }
+
+    /// A refund reached `state`.
+    pub fn refund(&self, state: RefundState) {
+        self.refunds.with_label_values(&[state.as_str()]).inc();
+    }
+
     /// A wish to buy that was made before.
     pub fn replay(&self) {
         self.replays.inc();
@@ -106,6 +166,10 @@ pub fn configure(config: &mut web::ServiceConfig, state: &State, verifier: &Veri
         .app_data(web::Data::new(verifier.clone()))
         .service(web::resource("/v1/orders").post(orders::place).get(orders::list))
         .service(web::resource("/v1/orders/{id}").get(orders::read))
+        .service(web::resource("/v1/orders/{id}/payment").post(changes::pay))
+        .service(web::resource("/v1/orders/{id}/cancel").post(changes::cancel))
+        .service(web::resource("/v1/orders/{id}/refunds").post(refunds::create))
+        .service(web::resource("/v1/orders/{id}/events").get(stream::watch))
         .service(web::resource("/v1/webhooks/gateway").post(webhooks::receive));
 }
 
@@ -113,10 +177,13 @@ pub fn configure(config: &mut web::ServiceConfig, state: &State, verifier: &Veri
 #[openapi(
     info(
         title = "Backbone orders",
-        description = "Checkout and orders. An order is charged once or not at all, whatever fails on the way.",
+        description = "Checkout, orders, refunds. An order is charged once or not at all, whatever fails on the way.",
         license(name = "MIT OR Apache-2.0")
     ),
-    paths(orders::place, orders::list, orders::read, webhooks::receive),
+    paths(
+        orders::place, orders::list, orders::read, changes::pay, changes::cancel, refunds::create,
+        stream::watch, webhooks::receive,
+    ),
     tags((name = "orders", description = "For customers"), (name = "webhooks", description = "For the payment gateway"))
 )]
 struct Documentation;

@@ -13,7 +13,8 @@
 //! | 5 | outbox: sell or give back the stock, send the receipt | |
 //!
 //! A timeout is not a failure: after one, the order is `payment_unknown`, and the gateway is asked what happened.
-//! (B. Leach, "Implementing Stripe-like idempotency keys in Postgres", 2017.)
+//! An order that is too late or not wanted any more is cancelled at the gateway first, and here only when the gateway
+//! says so. (B. Leach, "Implementing Stripe-like idempotency keys in Postgres", 2017.)
 
 use chassis::client::CallError;
 use chassis::db::DbError;
@@ -22,9 +23,10 @@ use diesel_async::AsyncConnection as _;
 use crate::app::State;
 use crate::clients::catalog::Hold;
 use crate::clients::gateway::Confirmation;
-use crate::domain::{Cause, Fact, IntentStatus, Order, OrderId, OrderState};
+use crate::domain::{Cause, Fact, Order, OrderId, OrderState};
+use crate::planted::Bug;
 use crate::store::orders;
-use crate::transition;
+use crate::transition::{self, Applied};
 
 /// Why an order could not be taken further now. It stays where it is; the resume worker tries again.
 #[derive(Debug, thiserror::Error)]
@@ -50,9 +52,10 @@ pub async fn advance(state: &State, id: OrderId, cause: Cause) -> Result<Order, 
     for _ in 0..MOST_STEPS {
         let Some(fact) = next_fact(state, &order).await? else { return Ok(order) };
         let before = order.state;
-        order = apply(state, id, (&fact, cause)).await?;
-        if order.state == before || order.state == OrderState::RequiresAction {
-            // Nothing new came of it: waiting, not asking again at once, is what helps now.
+        let applied = apply(state, &order, (&fact, cause)).await?;
+        order = applied.order;
+        // Somebody else goes on with it, or nothing new came of it: asking again at once would not help.
+        if applied.is_stale || order.state == before || order.state == OrderState::RequiresAction {
             return Ok(order);
         }
     }
@@ -61,41 +64,63 @@ pub async fn advance(state: &State, id: OrderId, cause: Cause) -> Result<Order, 
 
 /// Finds out the next thing about an order, by the one call that its state asks for.
 async fn next_fact(state: &State, order: &Order) -> Result<Option<Fact>, CheckoutError> {
-    let given_up = state.clock.now() >= order.deadline_at;
-    let intent_id = order.intent_id.as_deref().unwrap_or_default();
+    let is_ending = order.cancel_requested || state.clock.now() >= order.deadline_at;
+    let intent_id = order.payment.intent_id.as_deref().unwrap_or_default();
     Ok(match order.state {
-        OrderState::Created | OrderState::PaymentPending if given_up => Some(Fact::GivenUp),
-        OrderState::Created => Some(match state.catalog.hold(order.id, &order.lines).await? {
-            Hold::Held => Fact::StockHeld,
-            Hold::Refused(shortages) => Fact::StockRefused(shortages),
-        }),
-        OrderState::PaymentPending => {
-            Some(Fact::IntentCreated(state.gateway.create_intent(order).await?.id))
-        }
-        OrderState::Confirming if !given_up => Some(confirm(state, order, intent_id).await),
-        // Past the deadline nothing is cancelled here before it is cancelled there: there it may be paid already.
-        OrderState::Confirming | OrderState::PaymentUnknown | OrderState::RequiresAction
-            if given_up =>
+        OrderState::Created | OrderState::PaymentPending if is_ending => Some(Fact::GivenUp),
+        OrderState::Created => Some(hold(state, order).await?),
+        OrderState::PaymentPending => Some(create_intent(state, order).await?),
+        // Nothing is given up here before it is cancelled there: there it may be paid already.
+        OrderState::Confirming
+        | OrderState::PaymentUnknown
+        | OrderState::RequiresAction
+        | OrderState::Declined
+            if is_ending =>
         {
-            Some(Fact::IntentSeen(state.gateway.cancel(order.id, intent_id).await?))
+            Some(Fact::IntentSeen(state.gateway.cancel(order, intent_id).await?))
         }
-        OrderState::Confirming | OrderState::PaymentUnknown | OrderState::RequiresAction => {
+        OrderState::Confirming => Some(confirm(state, order, intent_id).await),
+        OrderState::PaymentUnknown | OrderState::RequiresAction => {
             Some(Fact::IntentSeen(state.gateway.retrieve(intent_id).await?))
         }
-        OrderState::Paid | OrderState::Declined | OrderState::Rejected | OrderState::Expired => {
-            None
-        }
+        OrderState::Declined
+        | OrderState::Paid
+        | OrderState::Refunded
+        | OrderState::Rejected
+        | OrderState::Expired
+        | OrderState::Cancelled => None,
     })
+}
+
+async fn hold(state: &State, order: &Order) -> Result<Fact, CheckoutError> {
+    let mut connection = state.database.get().await?;
+    let lines = orders::lines_of(&mut connection, order).await.map_err(DbError::from)?;
+    // The catalog is asked without a connection in hand: it may take seconds.
+    drop(connection);
+    Ok(match state.catalog.hold(order.id, &lines).await? {
+        Hold::Held => Fact::StockHeld,
+        Hold::Refused(shortages) => Fact::StockRefused(shortages),
+    })
+}
+
+async fn create_intent(state: &State, order: &Order) -> Result<Fact, CheckoutError> {
+    let intent = state.gateway.create_intent(order).await?;
+    if state.settings.planted.has(Bug::EarlyConfirm) {
+        let mut early = order.clone();
+        early.payment.confirm_attempt = 1;
+        let _ = state.gateway.confirm(&early, &intent.id).await;
+    }
+    Ok(Fact::IntentCreated(intent.id))
 }
 
 /// Asks for the money. There is no error: whatever happens is something that became known, if only that we do not know.
 async fn confirm(state: &State, order: &Order, intent_id: &str) -> Fact {
     match state.gateway.confirm(order, intent_id).await {
-        Ok(Confirmation::Outcome(intent)) if intent.status == IntentStatus::Processing => {
-            Fact::OutcomeUnknown
-        }
-        Ok(Confirmation::Outcome(intent)) => Fact::IntentSeen(intent),
+        Ok(Confirmation::Outcome(intent)) => Fact::Confirmed(intent),
         Ok(Confirmation::Refused(code)) => Fact::MethodRefused(code),
+        Err(_) if state.settings.planted.has(Bug::TimeoutIsFailure) => {
+            Fact::MethodRefused("timeout".to_owned())
+        }
         Err(error) => {
             tracing::warn!(order_id = %order.id, cause = %error, "whether the money was taken is not known");
             Fact::OutcomeUnknown
@@ -103,24 +128,19 @@ async fn confirm(state: &State, order: &Order, intent_id: &str) -> Fact {
     }
 }
 
-/// Writes a fact down, with everything that follows from it.
+/// Writes down a fact that was learnt from `seen`, with everything that follows from it.
 pub async fn apply(
     state: &State,
-    id: OrderId,
+    seen: &Order,
     (fact, cause): (&Fact, Cause),
-) -> Result<Order, CheckoutError> {
+) -> Result<Applied, CheckoutError> {
     let mut connection = state.database.get().await?;
-    let now = state.clock.now();
-    let order = connection
-        .transaction(async |tx| {
-            transition::apply(tx, id, (fact, cause), &state.counters, now).await
-        })
+    let applied = connection
+        .transaction(async |tx| transition::apply(tx, seen, (fact, cause), state.terms()).await)
         .await
         .map_err(DbError::from)?;
-    if order.state.is_final() {
-        state.outbox_wake.notify_one();
-    }
-    Ok(order)
+    state.announce(&applied.order);
+    Ok(applied)
 }
 
 async fn load(state: &State, id: OrderId) -> Result<Order, CheckoutError> {

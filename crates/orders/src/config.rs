@@ -3,8 +3,10 @@
 use chassis::boot::ServiceSettings;
 use chassis::config::Secret;
 use chassis::identity::CredentialsSettings;
-use chassis::{client, db, http, identity, mail, telemetry};
+use chassis::{client, db, http, identity, mail, outbox, telemetry};
 use serde::{Deserialize, Serialize};
+
+use crate::planted::Planted;
 
 /// The whole tree.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -28,8 +30,17 @@ pub struct Settings {
     pub webhook: Webhook,
     /// How patient we are.
     pub checkout: Checkout,
+    /// How long money can go back.
+    pub refunds: Refunds,
+    /// Pages that show an order live.
+    pub stream: Stream,
+    /// How promises to the outside are kept.
+    pub outbox: outbox::Settings,
     /// Where receipts go.
     pub mail: mail::Settings,
+    /// The bug of a test build.
+    #[serde(default)]
+    pub planted: Planted,
 }
 
 /// `[gateway]`.
@@ -38,6 +49,8 @@ pub struct Settings {
 pub struct Gateway {
     /// The account's secret key.
     pub secret_key: Secret,
+    /// Where customers come back to from their bank; the order's identifier is added.
+    pub return_url: String,
     /// Where it is.
     pub api: client::Settings,
 }
@@ -56,14 +69,38 @@ pub struct Webhook {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Checkout {
-    /// How long a request waits for the outcome.
+    /// How long a request waits for the outcome when it does not say.
     pub wait_ms: u64,
+    /// The longest that a request may prefer to wait.
+    pub longest_wait_ms: u64,
     /// How long an order is worked on before another worker may take it over.
     pub lease_seconds: u32,
     /// How long an order may stay unpaid.
     pub deadline_seconds: u32,
     /// How often the workers look when nobody wakes them.
     pub poll_ms: u64,
+    /// The longest pause between two looks at something that does not move.
+    pub longest_pause_ms: u32,
+    /// How often the gateway's list of events is read.
+    pub reconcile_seconds: u64,
+}
+
+/// `[refunds]`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refunds {
+    /// For how many days customers may ask.
+    pub window_days: u32,
+}
+
+/// `[stream]`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stream {
+    /// How many may be open at once.
+    pub most: usize,
+    /// How long one may be open.
+    pub lifetime_seconds: u64,
 }
 
 impl ServiceSettings for Settings {

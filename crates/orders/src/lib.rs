@@ -1,20 +1,26 @@
 //! Orders: how a wish to buy becomes a paid order, exactly once.
 //!
-//! Reading order: `migrations/` → [`domain::order`] (the states, and the one decision) → [`checkout`] (the story)
-//! → [`transition`] (the only way an order changes) → [`place`] (the first step) → [`workers`] (what goes on when
-//! a request has died) → [`clients`] → [`routes`].
+//! Reading order: `migrations/` → [`domain::order_state`] (the graph) → [`domain::decision`] (the one decision) →
+//! [`checkout`] (the story) → [`transition`] (the only way an order changes) → [`place`] (the first step) →
+//! [`changes`] and [`refunding`] (what may be wanted later) → [`workers`] (what goes on when a request has died) →
+//! [`reconcile`] → [`watching`] → [`clients`] → [`routes`].
 
 pub mod app;
+pub mod changes;
 pub mod checkout;
 pub mod clients;
 pub mod config;
 pub mod domain;
 pub mod place;
+pub mod planted;
 pub mod receipt;
+pub mod reconcile;
+pub mod refunding;
 pub mod routes;
 pub mod signature;
 pub mod store;
 pub mod transition;
+pub mod watching;
 pub mod workers;
 
 use std::sync::Arc;
@@ -25,6 +31,7 @@ use chassis::http::{Assembly, problem_shape};
 use chassis::identity::{ClientCredentials, Keys, Verifier};
 use chassis::mail::Mailer;
 use chassis::outbox;
+use tokio::sync::Semaphore;
 
 pub use config::Settings;
 
@@ -66,14 +73,19 @@ fn state(settings: &Settings, boot: &Boot) -> Result<app::State, RunError> {
             .map_err(RunError::setting)?,
         catalog: clients::catalog::Catalog::new(&settings.catalog, credentials, metrics)
             .map_err(RunError::setting)?,
-        gateway: clients::gateway::Gateway::new(&settings.gateway, metrics)
+        gateway: clients::gateway::Gateway::new(&settings.gateway, settings.planted, metrics)
             .map_err(RunError::setting)?,
         mailer: Mailer::new(&settings.mail)?,
         clock: boot.clock.clone(),
         metrics: metrics.clone(),
         counters: app::Counters::new(metrics).map_err(RunError::setting)?,
         outbox_wake: Arc::default(),
+        stock_wake: Arc::default(),
         inbox_wake: Arc::default(),
+        refund_wake: Arc::default(),
+        moves: watching::Moves::default(),
+        streams: Arc::new(Semaphore::new(settings.stream.most)),
+        shutdown: boot.shutdown.clone(),
         settings: settings.clone(),
     })
 }

@@ -9,8 +9,8 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::app::State;
+use crate::domain::OrderId;
 use crate::domain::lines::{Cart, PriceError, price};
-use crate::domain::{Order, OrderId};
 use crate::store::orders::{self, NewOrder};
 
 /// A wish to buy.
@@ -30,7 +30,7 @@ pub enum Placed {
     /// It is: somebody has to take it further now.
     New(OrderId),
     /// The same wish was made before: whoever took it then is taking it further.
-    Before(Order),
+    Before(OrderId),
 }
 
 /// Why there is no order.
@@ -98,14 +98,13 @@ async fn find_before(
     user_id: Uuid,
     key: &str,
     fingerprint: &[u8],
-) -> Result<Option<Order>, PlaceError> {
+) -> Result<Option<OrderId>, PlaceError> {
     let mut connection = state.database.get().await?;
     let found = orders::find_by_key(&mut connection, user_id, key).await.map_err(DbError::from)?;
-    let Some((id, before)) = found else { return Ok(None) };
-    if before != fingerprint {
-        return Err(PlaceError::KeyReused);
+    match found {
+        Some((_, before)) if before != fingerprint => Err(PlaceError::KeyReused),
+        found => Ok(found.map(|(id, _)| id)),
     }
-    Ok(orders::find(&mut connection, id).await.map_err(DbError::from)?)
 }
 
 /// SHA-256 of what is wished for, not of how the JSON happened to be written.

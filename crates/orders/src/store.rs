@@ -2,6 +2,8 @@
 
 pub mod inbox;
 pub mod orders;
+pub mod payments;
+pub mod refunds;
 mod schema;
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};

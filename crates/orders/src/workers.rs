@@ -1,67 +1,97 @@
-//! What happens beside requests: orders that were left behind, webhooks, promises.
+//! What happens beside requests: orders that were left behind, webhooks, refunds, promises.
+//!
+//! Each step takes one thing by a lease, so replicas share the work; each write afterwards names what the lease was
+//! taken on (a version, a number of attempts), so whoever was paused past its lease writes nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use chassis::db::DbError;
-use chassis::outbox::{Delivery, Relay};
+use chassis::outbox::{Delivery, Relay, pause};
 use chassis::worker::{Progress, Worker};
 use chassis::{mail, trace};
-use chrono::TimeDelta;
 use diesel_async::AsyncConnection as _;
 use futures_util::FutureExt as _;
+use reqwest::StatusCode;
 use tracing::Instrument as _;
 
 use crate::app::State;
-use crate::checkout;
-use crate::domain::{Cause, Fact, OrderId};
+use crate::domain::{Cause, Fact, OrderId, OrderState, RefundState};
 use crate::store::inbox::TakenEvent;
-use crate::store::{inbox, orders};
-use crate::transition::{self, COMMIT_STOCK, MAIL, RELEASE_STOCK};
-
-/// The longest pause between two looks at something that does not move.
-const LONGEST_PAUSE_SECONDS: i64 = 60;
+use crate::store::{inbox, orders, refunds};
+use crate::transition::{self, Applied, COMMIT_STOCK, MAIL, RELEASE_STOCK};
+use crate::{checkout, reconcile, refunding};
 
 /// All of them.
 pub fn all(state: &State) -> Vec<Worker> {
     let poll = Duration::from_millis(state.settings.checkout.poll_ms);
-    let (resuming, applying, delivering) = (state.clone(), state.clone(), state.clone());
-    let relay = Relay {
-        database: state.database.clone(),
-        clock: state.clock.clone(),
-        metrics: state.metrics.clone(),
-        wake: Arc::clone(&state.outbox_wake),
-    };
+    let reconcile = Duration::from_secs(state.settings.checkout.reconcile_seconds);
+    let (resuming, applying, refunding, reading) =
+        (state.clone(), state.clone(), state.clone(), state.clone());
     vec![
         Worker::new("resume", poll, Arc::default(), move || resume(resuming.clone())),
         Worker::new("webhooks", poll, Arc::clone(&state.inbox_wake), move || {
             apply_event(applying.clone())
         }),
-        relay.worker(move |delivery| {
-            let state = delivering.clone();
-            async move { deliver(&state, delivery).await }.boxed()
+        Worker::new("refunds", poll, Arc::clone(&state.refund_wake), move || {
+            refund(refunding.clone())
         }),
+        Worker::new("reconcile", reconcile, Arc::default(), move || {
+            let state = reading.clone();
+            async move { reconcile::read_events(&state).await.map(|()| Progress::Idle) }
+        }),
+        // A mail server that does not answer must not keep stock from being sold.
+        relay(state, "stock", &[COMMIT_STOCK, RELEASE_STOCK]),
+        relay(state, "mail", &[MAIL]),
     ]
+}
+
+fn relay(state: &State, name: &'static str, kinds: &'static [&'static str]) -> Worker {
+    let wake = if name == "stock" { &state.stock_wake } else { &state.outbox_wake };
+    let relay = Relay {
+        name,
+        kinds,
+        settings: state.settings.outbox.clone(),
+        database: state.database.clone(),
+        clock: state.clock.clone(),
+        metrics: state.metrics.clone(),
+        wake: Arc::clone(wake),
+    };
+    let state = state.clone();
+    relay.worker(move |delivery| {
+        let state = state.clone();
+        async move { deliver(&state, delivery).await }.boxed()
+    })
 }
 
 /// Takes up one order that nobody works on: its request died, or something it needed did not answer.
 async fn resume(state: State) -> anyhow::Result<Progress> {
     let now = state.clock.now();
-    let lease_until = now + TimeDelta::seconds(state.settings.checkout.lease_seconds.into());
     let mut connection = state.database.get().await?;
-    let claimed =
-        connection.transaction(async |tx| orders::claim_due(tx, now, lease_until).await).await?;
+    let claimed = orders::claim_due(&mut connection, now, now + state.lease()).await?;
     drop(connection);
-    let Some((id, attempts, traceparent)) = claimed else { return Ok(Progress::Idle) };
+    let Some(claimed) = claimed else { return Ok(Progress::Idle) };
 
-    let span = continued("resume", traceparent.as_deref());
+    let (id, attempts) = (claimed.id(), claimed.attempts);
+    let span = continued("resume", claimed.traceparent.as_deref());
     let outcome = checkout::advance(&state, id, Cause::Resume).instrument(span.clone()).await;
     if let Err(error) = &outcome {
         span.in_scope(|| tracing::warn!(order_id = %id, cause = %error, attempts, "the order could not be taken further"));
     }
-    if !outcome.is_ok_and(|order| order.state.is_final()) {
-        let mut connection = state.database.get().await?;
-        orders::postpone(&mut connection, id, state.clock.now() + pause(attempts)).await?;
+    let mut connection = state.database.get().await?;
+    let order = match outcome {
+        Ok(order) => Some(order),
+        Err(_) => orders::find(&mut connection, id).await?,
+    };
+    if let Some(order) = order.filter(|order| !order.state.is_final()) {
+        let again = state.clock.now() + pause(attempts, state.settings.checkout.longest_pause_ms);
+        let due_at = match order.state {
+            // Nothing happens by itself before its deadline.
+            OrderState::Declined if !order.cancel_requested => order.deadline_at.max(again),
+            // Not later than when it has to be given up.
+            _ if order.deadline_at > state.clock.now() => again.min(order.deadline_at),
+            _ => again,
+        };
+        orders::postpone(&mut connection, &order, due_at).await?;
     }
     Ok(Progress::Busy)
 }
@@ -69,63 +99,90 @@ async fn resume(state: State) -> anyhow::Result<Progress> {
 /// Applies one event of the gateway: asks what is true now, because the event itself may be old or out of order.
 async fn apply_event(state: State) -> anyhow::Result<Progress> {
     let now = state.clock.now();
-    let lease_until = now + TimeDelta::seconds(state.settings.checkout.lease_seconds.into());
     let mut connection = state.database.get().await?;
-    let taken = connection.transaction(async |tx| inbox::take(tx, now, lease_until).await).await?;
+    let taken = inbox::take(&mut connection, now, now + state.lease()).await?;
     drop(connection);
     let Some(event) = taken else { return Ok(Progress::Idle) };
 
     let span = continued("webhook", event.traceparent.as_deref());
     let applied = apply_taken(&state, &event).instrument(span.clone()).await;
     if !matches!(applied, Ok(true)) {
+        let event_id = &event.event_id;
         span.in_scope(|| match &applied {
-            Err(error) => tracing::warn!(
-                event_id = event.event_id,
-                cause = format!("{error:#}"),
-                "not applied yet"
-            ),
-            Ok(_) => tracing::info!(
-                event_id = event.event_id,
-                "the event is about an order that is not known yet"
-            ),
+            Err(error) => {
+                tracing::warn!(event_id, cause = format!("{error:#}"), "not applied yet");
+            }
+            Ok(_) => tracing::info!(event_id, "the event is not about an order as we know it yet"),
         });
+        let due_at =
+            state.clock.now() + pause(event.attempts, state.settings.checkout.longest_pause_ms);
         let mut connection = state.database.get().await?;
-        inbox::postpone(
-            &mut connection,
-            &event.event_id,
-            state.clock.now() + pause(event.attempts),
-        )
-        .await?;
+        inbox::postpone(&mut connection, &event, due_at).await?;
     }
     Ok(Progress::Busy)
 }
 
-/// Answers whether the event's order is known.
+/// Answers whether the event is dealt with: its order is known, and stood still while the gateway was asked.
 async fn apply_taken(state: &State, event: &TakenEvent) -> anyhow::Result<bool> {
     let mut connection = state.database.get().await?;
-    let order_id = orders::find_by_intent(&mut connection, &event.intent_id).await?;
+    let order = orders::find_by_intent(&mut connection, &event.intent_id).await?;
+    let Some(order) = order else { return Ok(false) };
+    if matches!(order.state, OrderState::Paid | OrderState::Refunded) {
+        // A payment that has succeeded does nothing more.
+        inbox::mark_applied(&mut connection, event, state.clock.now()).await?;
+        return Ok(true);
+    }
     // The gateway is asked without a connection in hand: it may take seconds.
     drop(connection);
-    let Some(order_id) = order_id else { return Ok(false) };
     let fact = Fact::IntentSeen(state.gateway.retrieve(&event.intent_id).await?);
     let mut connection = state.database.get().await?;
-    let now = state.clock.now();
-    connection
-        .transaction(async |tx| {
-            inbox::mark_applied(tx, &event.event_id, now).await?;
-            transition::apply(tx, order_id, (&fact, Cause::Webhook), &state.counters, now).await
+    let terms = state.terms();
+    let applied = connection
+        .transaction(async |tx| -> diesel::QueryResult<Applied> {
+            let applied = transition::apply(tx, &order, (&fact, Cause::Webhook), terms).await?;
+            if !applied.is_stale {
+                inbox::mark_applied(tx, event, terms.now).await?;
+            }
+            Ok(applied)
         })
-        .await
-        .map_err(DbError::from)?;
-    state.outbox_wake.notify_one();
-    Ok(true)
+        .await?;
+    state.announce(&applied.order);
+    Ok(!applied.is_stale)
+}
+
+/// Takes up one refund that nobody works on.
+async fn refund(state: State) -> anyhow::Result<Progress> {
+    let now = state.clock.now();
+    let mut connection = state.database.get().await?;
+    let claimed = refunds::claim_due(&mut connection, now, now + state.lease()).await?;
+    drop(connection);
+    let Some(refund) = claimed else { return Ok(Progress::Idle) };
+
+    let outcome = refunding::advance(&state, &refund).await;
+    if let Err(error) = &outcome {
+        tracing::warn!(refund_id = %refund.id, cause = %error, attempts = refund.attempts, "the refund could not be taken further");
+    }
+    if !outcome.is_ok_and(|refund| refund.state != RefundState::Pending) {
+        let longest = state.settings.checkout.longest_pause_ms;
+        let due_at = state.clock.now() + pause(refund.attempts, longest);
+        let mut connection = state.database.get().await?;
+        refunds::postpone(&mut connection, &refund, due_at).await?;
+    }
+    Ok(Progress::Busy)
 }
 
 /// Keeps one promise; it may be called again for the same one.
 async fn deliver(state: &State, delivery: Delivery) -> anyhow::Result<()> {
     match delivery.kind.as_str() {
         COMMIT_STOCK => {
-            Ok(state.catalog.commit(serde_json::from_value::<OrderId>(delivery.payload)?).await?)
+            let id: OrderId = serde_json::from_value(delivery.payload)?;
+            match state.catalog.commit(id).await {
+                // The reservation has ended: the money came too late for it.
+                Err(error) if error.status() == Some(StatusCode::CONFLICT) => {
+                    Ok(refunding::give_up_delivery(state, id).await?)
+                }
+                outcome => Ok(outcome?),
+            }
         }
         RELEASE_STOCK => {
             Ok(state.catalog.release(serde_json::from_value::<OrderId>(delivery.payload)?).await?)
@@ -135,12 +192,6 @@ async fn deliver(state: &State, delivery: Delivery) -> anyhow::Result<()> {
         }
         other => anyhow::bail!("nobody knows how to deliver {other}"),
     }
-}
-
-/// 1 s, 2 s, 4 s … up to a minute.
-fn pause(attempts: i32) -> TimeDelta {
-    let exponent = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0);
-    TimeDelta::seconds(2_i64.saturating_pow(exponent).min(LONGEST_PAUSE_SECONDS))
 }
 
 /// A span that belongs to the trace of the request that began all this.

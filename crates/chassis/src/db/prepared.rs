@@ -6,7 +6,7 @@
 //! greater part of what they cost (`docs/performance.md` has the figures).
 
 use diesel::pg::Pg;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 /// A statement whose text has a few variants at most: each is prepared once a connection, and found again by its text.
@@ -39,4 +39,9 @@ impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Prepared<Q> {
 impl<Q> QueryId for Prepared<Q> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+/// Statements that answer rows, such as `UPDATE … RETURNING`, answer them still.
+impl<Q: Query> Query for Prepared<Q> {
+    type SqlType = Q::SqlType;
 }

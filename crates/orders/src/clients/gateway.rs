@@ -3,20 +3,33 @@
 //! Every `POST` carries an idempotency key that is made from the order's row and nothing else: whoever takes the order
 //! up again, after whatever crash, sends the same key, and the gateway does the thing once.
 
+mod wire;
+
 use chassis::client::{Answer, CallError, Client, ClientSetupError};
 use chassis::config::Secret;
 use chassis::metrics::Metrics;
+use chrono::{DateTime, Utc};
 use reqwest::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::config;
-use crate::domain::{Intent, Order, OrderId};
+use crate::domain::{Intent, Order, Refund};
+use crate::planted::{Bug, Planted};
+use wire::{
+    ConfirmIntent, CreateIntent, CreateRefund, ErrorBody, ErrorDetail, List, Metadata,
+    RefundMetadata,
+};
+
+pub use wire::{Event, EventData, EventObject, EventPage, GatewayRefund};
 
 /// A client of the gateway.
 #[derive(Clone)]
 pub struct Gateway {
     client: Client,
     secret_key: Secret,
+    return_url: String,
+    planted: Planted,
 }
 
 /// What the gateway said to the wish for money.
@@ -28,45 +41,25 @@ pub enum Confirmation {
     Refused(String),
 }
 
-#[derive(Serialize)]
-struct CreateIntent<'a> {
-    amount: i64,
-    currency: &'a str,
-    metadata: Metadata,
-    description: String,
-}
-
-#[derive(Serialize)]
-struct Metadata {
-    order_id: String,
-}
-
-#[derive(Serialize)]
-struct ConfirmIntent<'a> {
-    payment_method: &'a str,
-}
-
-/// The gateway's errors.
-#[derive(Deserialize)]
-struct ErrorBody {
-    error: ErrorDetail,
-}
-
-#[derive(Deserialize)]
-struct ErrorDetail {
-    #[serde(default)]
-    code: Option<String>,
-    #[serde(default)]
-    param: Option<String>,
-    #[serde(default)]
-    payment_intent: Option<Intent>,
+/// What the gateway said to the wish for money back.
+#[derive(Debug, PartialEq, Eq)]
+pub enum RefundOutcome {
+    /// It has made the refund.
+    Made(GatewayRefund),
+    /// It refused, for this reason: nothing went back, nothing will.
+    Refused(String),
 }
 
 impl Gateway {
     /// Nothing is called yet.
-    pub fn new(settings: &config::Gateway, metrics: &Metrics) -> Result<Self, ClientSetupError> {
+    pub fn new(
+        settings: &config::Gateway,
+        planted: Planted,
+        metrics: &Metrics,
+    ) -> Result<Self, ClientSetupError> {
         let client = Client::new("gateway", &settings.api, metrics)?;
-        Ok(Self { client, secret_key: settings.secret_key.clone() })
+        let (secret_key, return_url) = (settings.secret_key.clone(), settings.return_url.clone());
+        Ok(Self { client, secret_key, return_url, planted })
     }
 
     /// Makes the order's PaymentIntent, or answers the one that was made with the same key. No money moves.
@@ -83,16 +76,17 @@ impl Gateway {
 
     /// Asks for the money. This is the call after which money may have moved, whatever its answer.
     pub async fn confirm(&self, order: &Order, intent_id: &str) -> Result<Confirmation, CallError> {
-        let key = format!("{}:confirm:{}", order.id, order.confirm_attempt);
-        let form = ConfirmIntent { payment_method: &order.payment_method };
-        let error =
-            match self.post(&format!("/v1/payment_intents/{intent_id}/confirm"), &key, &form).await
-            {
-                Ok(answer) => return Ok(Confirmation::Outcome(read(&answer)?)),
-                Err(error) => error,
-            };
-        let explanation: Option<ErrorDetail> =
-            error.explanation::<ErrorBody>().map(|body| body.error);
+        let key = format!("{}:confirm:{}", order.id, order.payment.confirm_attempt);
+        let form = ConfirmIntent {
+            payment_method: &order.payment_method,
+            return_url: format!("{}/{}", self.return_url, order.id),
+        };
+        let path = format!("/v1/payment_intents/{intent_id}/confirm");
+        let error = match self.post(&path, &key, &form).await {
+            Ok(answer) => return Ok(Confirmation::Outcome(read(&answer)?)),
+            Err(error) => error,
+        };
+        let explanation = error.explanation::<ErrorBody>().map(|body| body.error);
         match (error.status(), explanation) {
             // A decline is an answer: the card was asked, and the PaymentIntent says what it said.
             (
@@ -103,9 +97,8 @@ impl Gateway {
             (Some(StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND), Some(detail))
                 if detail.param.as_deref() == Some("payment_method") =>
             {
-                Ok(Confirmation::Refused(
-                    detail.code.unwrap_or_else(|| "invalid_payment_method".to_owned()),
-                ))
+                let code = detail.code.unwrap_or_else(|| "invalid_payment_method".to_owned());
+                Ok(Confirmation::Refused(code))
             }
             _ => Err(error),
         }
@@ -113,13 +106,14 @@ impl Gateway {
 
     /// What the gateway says about a PaymentIntent now.
     pub async fn retrieve(&self, intent_id: &str) -> Result<Intent, CallError> {
-        let call = self.client.get(&format!("/v1/payment_intents/{intent_id}"));
-        read(&call.bearer(self.secret_key.expose()).send().await?)
+        self.get(&format!("/v1/payment_intents/{intent_id}")).await
     }
 
     /// Makes sure that no money can move any more. An answer other than `canceled` says why it could not.
-    pub async fn cancel(&self, order_id: OrderId, intent_id: &str) -> Result<Intent, CallError> {
-        let key = format!("{order_id}:cancel");
+    pub async fn cancel(&self, order: &Order, intent_id: &str) -> Result<Intent, CallError> {
+        // The gateway keeps refusals, too, and what it refuses now it may grant later: each version of the order asks
+        // anew. Asking twice does no harm.
+        let key = format!("{}:cancel:{}", order.id, order.version);
         let cancelled =
             self.post(&format!("/v1/payment_intents/{intent_id}/cancel"), &key, &()).await;
         match cancelled {
@@ -132,12 +126,75 @@ impl Gateway {
         }
     }
 
+    /// Sends money back.
+    pub async fn refund(
+        &self,
+        refund: &Refund,
+        intent_id: &str,
+    ) -> Result<RefundOutcome, CallError> {
+        let form = CreateRefund {
+            payment_intent: intent_id,
+            amount: refund.amount,
+            reason: refund.reason.at_gateway(),
+            metadata: RefundMetadata {
+                refund_id: refund.id.to_string(),
+                order_id: refund.order_id.to_string(),
+            },
+        };
+        match self.post("/v1/refunds", &refund.id.to_string(), &form).await {
+            Ok(answer) => Ok(RefundOutcome::Made(read(&answer)?)),
+            Err(error) if error.status() == Some(StatusCode::BAD_REQUEST) => {
+                let code = error.explanation::<ErrorBody>().and_then(|body| body.error.code);
+                Ok(RefundOutcome::Refused(code.unwrap_or_else(|| "refused".to_owned())))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The gateway's own record of one of our refunds, if it has one: however long ago it forgot our key.
+    pub async fn find_refund(
+        &self,
+        refund: &Refund,
+        intent_id: &str,
+    ) -> Result<Option<GatewayRefund>, CallError> {
+        let path = format!("/v1/refunds?payment_intent={intent_id}&limit=100");
+        let list: List<GatewayRefund> = self.get(&path).await?;
+        let name = refund.id.to_string();
+        Ok(list.data.into_iter().find(|made| made.metadata.refund_id.as_deref() == Some(&*name)))
+    }
+
+    /// The events since `since` that no webhook has delivered, the newest first, `after` the one that ended the page
+    /// before.
+    pub async fn events(
+        &self,
+        since: DateTime<Utc>,
+        after: Option<&str>,
+    ) -> Result<EventPage, CallError> {
+        let mut path = format!(
+            "/v1/events?limit=100&delivery_success=false&created[gte]={}",
+            since.timestamp()
+        );
+        if let Some(after) = after {
+            path.push_str("&starting_after=");
+            path.push_str(after);
+        }
+        let list: List<Event> = self.get(&path).await?;
+        Ok(EventPage { has_more: list.has_more, events: list.data })
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CallError> {
+        read(&self.client.get(path).bearer(self.secret_key.expose()).send().await?)
+    }
+
     async fn post(
         &self,
         path: &str,
         key: &str,
         form: &impl Serialize,
     ) -> Result<Answer, CallError> {
+        // A key that is not the row's is the oldest way to charge twice.
+        let random = self.planted.has(Bug::NoKey).then(|| uuid::Uuid::new_v4().to_string());
+        let key = random.as_deref().unwrap_or(key);
         let form =
             serde_qs::to_string(form).map_err(|error| CallError::unreadable("gateway", error))?;
         self.client
@@ -150,6 +207,6 @@ impl Gateway {
     }
 }
 
-fn read(answer: &Answer) -> Result<Intent, CallError> {
+fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, CallError> {
     answer.json().map_err(|error| CallError::unreadable("gateway", error))
 }

@@ -21,6 +21,31 @@ pub struct Intent {
     /// Why the last charge failed.
     #[serde(default)]
     pub last_payment_error: Option<PaymentError>,
+    /// What the customer has to do.
+    #[serde(default)]
+    pub next_action: Option<NextAction>,
+}
+
+impl Intent {
+    /// The page of the bank that the customer has to visit.
+    pub fn redirect_url(&self) -> Option<&str> {
+        self.next_action.as_ref()?.redirect_to_url.as_ref().map(|page| page.url.as_str())
+    }
+}
+
+/// What the customer has to do before the bank pays.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct NextAction {
+    /// Visit this page.
+    #[serde(default)]
+    pub redirect_to_url: Option<Redirect>,
+}
+
+/// A page of the bank.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Redirect {
+    /// Its address.
+    pub url: String,
 }
 
 /// The gateway's states of a PaymentIntent.

@@ -1,28 +1,21 @@
 //! Placing and reading orders.
 
-use std::time::Duration;
-
-use actix_web::http::StatusCode;
-use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chassis::Problem;
 use chassis::identity::Customer;
 use chassis::json::Valid;
-use chassis::money::Money;
 use chassis::page::{Page, PageQuery, PageRequest};
 use chassis::problem::{self, ProblemDocument};
-use chrono::{DateTime, Utc};
 use garde::Validate;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use tracing::Instrument as _;
+use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::problems;
+use super::headers::{idempotency_key, preferred_wait};
+use super::outcome::{answer, finish, wait};
+use super::views::{OrderView, is_payment_method};
 use crate::app::State;
-use crate::checkout::{self, CheckoutError};
+use crate::domain::OrderId;
 use crate::domain::lines::{Cart, CartLine};
-use crate::domain::{Cause, Order, OrderId, OrderLine, OrderState};
 use crate::place::{Placed, Wish, place as place_order};
 use crate::store::orders as store;
 
@@ -43,66 +36,17 @@ pub struct PlaceOrder {
     receipt_email: String,
 }
 
-/// An order, as its customer sees it.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct OrderView {
-    /// The identifier.
-    id: OrderId,
-    /// Where it stands.
-    state: OrderState,
-    /// What is charged.
-    total: Money,
-    /// What was bought, at the prices of that moment.
-    lines: Vec<OrderLine>,
-    /// The gateway's name for the payment.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    payment_intent: Option<String>,
-    /// Why it was rejected or declined.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failure: Option<Value>,
-    /// When it was placed.
-    created_at: DateTime<Utc>,
-    /// The states that it was in; only when a single order is read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    history: Option<Vec<HistoryEntry>>,
-}
-
-/// One state that an order was in.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct HistoryEntry {
-    /// The state.
-    state: String,
-    /// Who brought it there: the customer's `request`, the gateway's `webhook`, or the worker that `resume`s.
-    cause: String,
-    /// When.
-    at: DateTime<Utc>,
-}
-
-impl From<Order> for OrderView {
-    fn from(order: Order) -> Self {
-        Self {
-            id: order.id,
-            state: order.state,
-            total: order.total,
-            lines: order.lines,
-            payment_intent: order.intent_id,
-            failure: order.failure,
-            created_at: order.created_at,
-            history: None,
-        }
-    }
-}
-
 /// Places an order and waits for the outcome for a few seconds. Repeating the request with the same key is safe.
 #[utoipa::path(post, path = "/v1/orders", tag = "orders", request_body = PlaceOrder,
-    params(("Idempotency-Key" = String, Header, description = "A new random value for each order", max_length = 255)),
+    params(("Idempotency-Key" = String, Header, description = "A new random value for each order", max_length = 255),
+        ("Prefer" = Option<String>, Header, description = "`wait=<seconds>`: how long to wait for the outcome (RFC 7240)")),
     security(("access_token" = [])), responses(
     (status = 201, description = "The order is paid", body = OrderView),
     (status = 202, description = "The order is placed; its outcome is not known yet: read it at `Location`", body = OrderView),
     (status = 400, description = "There is no key", body = ProblemDocument),
     (status = 401, description = "Nobody is signed in", body = ProblemDocument),
-    (status = 402, description = "The card was declined; nothing was charged", body = ProblemDocument),
-    (status = 409, description = "Not enough copies; nothing was charged", body = ProblemDocument),
+    (status = 402, description = "The card was declined, nothing was charged; another card may be tried at `/payment`", body = ProblemDocument),
+    (status = 409, description = "Not enough copies, or it was not paid in time, or cancelled; nothing was charged", body = ProblemDocument),
     (status = 422, description = "The order is not valid, or the key was used for another one", body = ProblemDocument),
 ))]
 pub async fn place(
@@ -111,51 +55,18 @@ pub async fn place(
     request: HttpRequest,
     Valid(body): Valid<PlaceOrder>,
 ) -> Result<HttpResponse, Problem> {
-    let key = idempotency_key(&request)?;
+    let (key, preferred) = (idempotency_key(&request)?, preferred_wait(&request, &state));
     let cart = Cart::parse(body.lines)?;
     let wish =
         Wish { cart, payment_method: body.payment_method, receipt_email: body.receipt_email };
     let order = match place_order(&state, customer.id, &key, wish).await? {
-        Placed::New(id) => finish(&state, id).await?,
-        Placed::Before(order) => {
+        Placed::New(id) => finish(&state, id, preferred).await?,
+        Placed::Before(id) => {
             state.counters.replay();
-            order
+            wait(&state, id, preferred).await?
         }
     };
-    answer(order)
-}
-
-/// Takes the order further for as long as the customer should wait. The work is a task of its own: it goes on when the
-/// customer hangs up, and the resume worker takes over when this process dies.
-async fn finish(state: &web::Data<State>, id: OrderId) -> Result<Order, Problem> {
-    let wait = Duration::from_millis(state.settings.checkout.wait_ms);
-    let working = web::Data::clone(state);
-    let task = tokio::spawn(
-        async move { checkout::advance(&working, id, Cause::Request).await }
-            .instrument(tracing::Span::current()),
-    );
-    match tokio::time::timeout(wait, task).await {
-        Ok(Ok(Ok(order))) => return Ok(order),
-        // The order exists; what failed is retried beside this request, so the customer learns where it stands.
-        Ok(Ok(Err(error))) => {
-            tracing::warn!(order_id = %id, cause = %error, "the order has to wait");
-        }
-        Ok(Err(error)) => tracing::error!(order_id = %id, cause = %error, "the checkout panicked"),
-        Err(_elapsed) => {}
-    }
-    let mut connection = state.database.get().await?;
-    let order = store::find(&mut connection, id).await?;
-    order.ok_or_else(|| CheckoutError::Gone.into())
-}
-
-/// The order as an answer to the wish to buy: the same for the first request and for every repetition.
-fn answer(order: Order) -> Result<HttpResponse, Problem> {
-    if let Some(problem) = problems::of_order(&order) {
-        return Err(problem);
-    }
-    let status = if order.state.is_final() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
-    let location = format!("/v1/orders/{}", order.id);
-    Ok(HttpResponse::build(status).insert_header((LOCATION, location)).json(OrderView::from(order)))
+    answer(&state, order, preferred).await
 }
 
 /// Lists one's own orders, the newest first.
@@ -175,13 +86,15 @@ pub async fn list(
         store::list_own(&mut connection, customer.id, request.after, request.fetch()).await?;
     let page = request.page(rows, |order| order.id);
     Ok(web::Json(Page {
-        data: page.data.into_iter().map(OrderView::from).collect(),
+        data: OrderView::of_all(&mut connection, page.data).await?,
         next: page.next,
     }))
 }
 
-/// Reads one's own order, with its history.
-#[utoipa::path(get, path = "/v1/orders/{id}", tag = "orders", params(("id" = OrderId, Path)),
+/// Reads one's own order, with its history and its refunds.
+#[utoipa::path(get, path = "/v1/orders/{id}", tag = "orders",
+    params(("id" = OrderId, Path),
+        ("Prefer" = Option<String>, Header, description = "`wait=<seconds>`: how long to wait until it is decided (RFC 7240)")),
     security(("access_token" = [])), responses(
     (status = 200, description = "The order", body = OrderView),
     (status = 401, description = "Nobody is signed in", body = ProblemDocument),
@@ -190,41 +103,18 @@ pub async fn list(
 pub async fn read(
     customer: Customer,
     state: web::Data<State>,
+    request: HttpRequest,
     id: web::Path<OrderId>,
-) -> Result<web::Json<OrderView>, Problem> {
+) -> Result<HttpResponse, Problem> {
     let mut connection = state.database.get().await?;
-    let order = store::find_own(&mut connection, *id, customer.id).await?;
-    let mut view = OrderView::from(order.ok_or_else(|| Problem::new(problem::NOT_FOUND))?);
-    let history = store::history(&mut connection, *id).await?;
-    view.history = Some(
-        history.into_iter().map(|(state, cause, at)| HistoryEntry { state, cause, at }).collect(),
-    );
-    Ok(web::Json(view))
-}
-
-fn idempotency_key(request: &HttpRequest) -> Result<String, Problem> {
-    let key = request
-        .headers()
-        .get("idempotency-key")
-        .and_then(|value| value.to_str().ok())
-        .map(str::trim);
-    // The draft's structured-header syntax puts the key in quotes; both spellings name the same key.
-    let key =
-        key.map(|key| key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key));
-    key.filter(|key| (1..=255).contains(&key.len()))
-        .map(str::to_owned)
-        .ok_or_else(problems::key_missing)
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes the context by reference")]
-fn is_payment_method(value: &str, _: &()) -> garde::Result {
-    let is_name = |rest: &str| {
-        (1..=64).contains(&rest.len())
-            && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    };
-    if value.strip_prefix("pm_").is_some_and(is_name) {
-        return Ok(());
+    let found = store::find_own(&mut connection, *id, customer.id).await?;
+    let mut order = found.ok_or_else(|| Problem::new(problem::NOT_FOUND))?;
+    drop(connection);
+    let preferred = preferred_wait(&request, &state).filter(|_| order.state.is_in_progress());
+    if preferred.is_some() {
+        order = wait(&state, *id, preferred).await?;
     }
-    // The value is not repeated: somebody may have typed a card number.
-    Err(garde::Error::new("must be the gateway's name for a payment method, such as pm_card_visa"))
+    let mut connection = state.database.get().await?;
+    let view = OrderView::with_history(&mut connection, order).await?;
+    Ok(super::headers::applied(&mut HttpResponse::Ok(), preferred).json(view))
 }

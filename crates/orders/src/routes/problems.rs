@@ -5,10 +5,12 @@ use chassis::Problem;
 use chassis::problem::{self, ProblemType};
 use serde_json::Value;
 
+use crate::changes::ChangeError;
 use crate::checkout::CheckoutError;
 use crate::domain::lines::{InvalidCart, PriceError};
 use crate::domain::{Order, OrderState};
 use crate::place::PlaceError;
+use crate::refunding::RefundError;
 
 const KEY_MISSING: ProblemType = ProblemType::new(
     "idempotency-key-missing",
@@ -26,6 +28,17 @@ const PAYMENT_DECLINED: ProblemType =
     ProblemType::new("payment-declined", StatusCode::PAYMENT_REQUIRED, "The payment was declined");
 const ORDER_EXPIRED: ProblemType =
     ProblemType::new("order-expired", StatusCode::CONFLICT, "The order was not paid in time");
+const ORDER_CANCELLED: ProblemType =
+    ProblemType::new("order-cancelled", StatusCode::CONFLICT, "The order was cancelled");
+const ORDER_PAID: ProblemType =
+    ProblemType::new("order-paid", StatusCode::CONFLICT, "The order is paid");
+const PAYMENT_NOT_POSSIBLE: ProblemType = ProblemType::new(
+    "payment-not-possible",
+    StatusCode::CONFLICT,
+    "The order cannot be paid with another card",
+);
+const REFUND_NOT_POSSIBLE: ProblemType =
+    ProblemType::new("refund-not-possible", StatusCode::CONFLICT, "The refund is not possible");
 const INVALID_SIGNATURE: ProblemType =
     ProblemType::new("invalid-signature", StatusCode::BAD_REQUEST, "The signature is not valid");
 
@@ -51,9 +64,45 @@ pub(super) fn of_order(order: &Order) -> Option<Problem> {
             Problem::new(PAYMENT_DECLINED).extension("decline_code", code)
         }
         OrderState::Expired => Problem::new(ORDER_EXPIRED),
+        OrderState::Cancelled => Problem::new(ORDER_CANCELLED),
         _ => return None,
     };
     Some(problem.extension("order_id", order.id.to_string()))
+}
+
+/// The gateway does not make it.
+pub(super) fn refund_refused() -> Problem {
+    Problem::new(REFUND_NOT_POSSIBLE).detail("the payment gateway refuses it")
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Unknown => Self::new(problem::NOT_FOUND),
+            ChangeError::Paid => Self::new(ORDER_PAID).detail("ask for a refund"),
+            ChangeError::NotPayable | ChangeError::TooManyAttempts => {
+                Self::new(PAYMENT_NOT_POSSIBLE).detail(error.to_string())
+            }
+            ChangeError::KeyReused => Self::new(KEY_REUSED),
+            ChangeError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<RefundError> for Problem {
+    fn from(error: RefundError) -> Self {
+        match error {
+            RefundError::Unknown => Self::new(problem::NOT_FOUND),
+            RefundError::KeyReused => Self::new(KEY_REUSED),
+            RefundError::NotRefundable(reason) => {
+                Self::new(REFUND_NOT_POSSIBLE).detail(reason.to_string())
+            }
+            RefundError::Call(error) => {
+                Self::new(problem::UNAVAILABLE).retry_after(1).caused_by(error)
+            }
+            RefundError::Database(error) => error.into(),
+        }
+    }
 }
 
 impl From<InvalidCart> for Problem {

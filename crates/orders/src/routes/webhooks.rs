@@ -3,32 +3,14 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use chassis::Problem;
 use chassis::problem::{self, ProblemDocument};
-use serde::Deserialize;
 use serde_json::json;
 
 use super::problems;
 use crate::app::State;
+use crate::clients::gateway::Event;
+use crate::planted::Bug;
 use crate::signature::{self, Forged};
 use crate::store::inbox::{self, NewEvent};
-
-/// An event, as far as we read it.
-#[derive(Deserialize)]
-struct Event {
-    id: String,
-    #[serde(rename = "type")]
-    kind: String,
-    data: EventData,
-}
-
-#[derive(Deserialize)]
-struct EventData {
-    object: EventObject,
-}
-
-#[derive(Deserialize)]
-struct EventObject {
-    id: String,
-}
 
 /// Takes an event of the gateway. A 2xx means that it is stored, and will be applied however often we crash.
 #[utoipa::path(post, path = "/v1/webhooks/gateway", tag = "webhooks",
@@ -46,18 +28,25 @@ pub async fn receive(
     check_signature(&state, &request, &body)?;
     let event: Event = serde_json::from_slice(&body)
         .map_err(|error| Problem::new(problem::INVALID_REQUEST).error("", error.to_string()))?;
-    let outcome = if event.kind.starts_with("payment_intent.") {
-        let intent_id = event.data.object.id;
-        let new = NewEvent { event_id: event.id, kind: event.kind, intent_id };
-        let mut connection = state.database.get().await?;
-        inbox::store(&mut connection, &new, state.clock.now()).await?;
-        state.inbox_wake.notify_one();
-        "stored"
-    } else {
-        "ignored"
+    let Some(new) = NewEvent::of_interest(&event) else {
+        state.counters.webhook("ignored");
+        return Ok(HttpResponse::Ok().json(json!({ "received": true })));
     };
+    if state.settings.planted.has(Bug::EarlyAcknowledgement) {
+        tokio::spawn(async move { store(&state, &new).await.is_ok() });
+        return Ok(HttpResponse::Ok().json(json!({ "received": true })));
+    }
+    let outcome = if store(&state, &new).await? { "stored" } else { "known" };
     state.counters.webhook(outcome);
     Ok(HttpResponse::Ok().json(json!({ "received": true })))
+}
+
+/// Answers whether it is new.
+async fn store(state: &State, new: &NewEvent) -> Result<bool, Problem> {
+    let mut connection = state.database.get().await?;
+    let is_new = inbox::store(&mut connection, new, state.clock.now()).await?;
+    state.inbox_wake.notify_one();
+    Ok(is_new)
 }
 
 fn check_signature(state: &State, request: &HttpRequest, body: &[u8]) -> Result<(), Problem> {

@@ -3,11 +3,16 @@
 use chassis::db::{Connection, Prepare as _};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Integer, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 
-use super::schema::gateway_events;
+use super::schema::{event_cursors, gateway_events};
+use crate::clients::gateway::Event;
 
-/// An event as it is stored: which PaymentIntent to ask about, not what to believe.
+/// There is one list of events.
+const CURSOR: &str = "gateway";
+
+/// An event as it is stored: what to ask about, not what to believe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEvent {
     /// The gateway's identifier.
@@ -18,13 +23,24 @@ pub struct NewEvent {
     pub intent_id: String,
 }
 
-/// Stores the event, unless it is stored already.
+impl NewEvent {
+    /// The event, if it is about a payment; refunds are asked for by their own worker.
+    pub fn of_interest(event: &Event) -> Option<Self> {
+        event.kind.starts_with("payment_intent.").then(|| Self {
+            event_id: event.id.clone(),
+            kind: event.kind.clone(),
+            intent_id: event.data.object.id.clone(),
+        })
+    }
+}
+
+/// Stores the event, unless it is stored already. Answers whether it is new.
 pub async fn store(
     connection: &mut Connection,
     new: &NewEvent,
     now: DateTime<Utc>,
-) -> QueryResult<()> {
-    diesel::insert_into(gateway_events::table)
+) -> QueryResult<bool> {
+    let stored = diesel::insert_into(gateway_events::table)
         .values((
             gateway_events::event_id.eq(&new.event_id),
             gateway_events::kind.eq(&new.kind),
@@ -37,61 +53,55 @@ pub async fn store(
         .prepared()
         .execute(connection)
         .await?;
-    Ok(())
+    Ok(stored == 1)
 }
 
 /// An event that a worker has taken.
-#[derive(Clone, Debug, Queryable)]
+#[derive(Clone, Debug, QueryableByName)]
+#[diesel(check_for_backend(diesel::pg::Pg))]
 pub struct TakenEvent {
     /// The gateway's identifier.
+    #[diesel(sql_type = Text)]
     pub event_id: String,
     /// The PaymentIntent that it is about.
+    #[diesel(sql_type = Text)]
     pub intent_id: String,
     /// The trace that it belongs to.
+    #[diesel(sql_type = Nullable<Text>)]
     pub traceparent: Option<String>,
-    /// How often it was taken.
+    /// How often it was taken: what an earlier worker learns is not written any more.
+    #[diesel(sql_type = Integer)]
     pub attempts: i32,
 }
 
-/// Takes the lease on the oldest event that is due; other replicas' rows are passed over.
+/// Takes the lease on the event that has waited longest; other replicas pass its row over.
 pub async fn take(
     connection: &mut Connection,
     now: DateTime<Utc>,
     lease_until: DateTime<Utc>,
 ) -> QueryResult<Option<TakenEvent>> {
-    let due = gateway_events::table
-        .filter(gateway_events::applied_at.is_null().and(gateway_events::due_at.le(now)))
-        .order(gateway_events::due_at)
-        .select(gateway_events::event_id)
-        .for_update()
-        .skip_locked()
-        .first::<String>(connection)
-        .await
-        .optional()?;
-    let Some(event_id) = due else { return Ok(None) };
-    diesel::update(gateway_events::table.find(event_id))
-        .set((
-            gateway_events::due_at.eq(lease_until),
-            gateway_events::attempts.eq(gateway_events::attempts + 1),
-        ))
-        .returning((
-            gateway_events::event_id,
-            gateway_events::intent_id,
-            gateway_events::traceparent,
-            gateway_events::attempts,
-        ))
-        .get_result(connection)
-        .await
-        .optional()
+    diesel::sql_query(
+        "UPDATE gateway_events SET due_at = $2, attempts = attempts + 1
+         WHERE event_id = (SELECT event_id FROM gateway_events
+                           WHERE applied_at IS NULL AND due_at <= $1
+                           ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+         RETURNING event_id, intent_id, traceparent, attempts",
+    )
+    .bind::<Timestamptz, _>(now)
+    .bind::<Timestamptz, _>(lease_until)
+    .prepared()
+    .get_result(connection)
+    .await
+    .optional()
 }
 
 /// Its effect is stored; in the same transaction as that effect.
 pub async fn mark_applied(
     connection: &mut Connection,
-    event_id: &str,
+    event: &TakenEvent,
     now: DateTime<Utc>,
 ) -> QueryResult<()> {
-    diesel::update(gateway_events::table.find(event_id))
+    diesel::update(gateway_events::table.find(&event.event_id))
         .set(gateway_events::applied_at.eq(now))
         .prepared()
         .execute(connection)
@@ -99,16 +109,40 @@ pub async fn mark_applied(
     Ok(())
 }
 
-/// Not before `due_at` again.
+/// Not before `due_at` again, unless somebody has taken it over since.
 pub async fn postpone(
     connection: &mut Connection,
-    event_id: &str,
+    event: &TakenEvent,
     due_at: DateTime<Utc>,
 ) -> QueryResult<()> {
-    diesel::update(gateway_events::table.find(event_id))
+    diesel::update(gateway_events::table.find(&event.event_id))
+        .filter(gateway_events::attempts.eq(event.attempts))
         .set(gateway_events::due_at.eq(due_at))
         .prepared()
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// Up to which moment the gateway's list of events was read; `None` before the first time.
+pub async fn read_until(connection: &mut Connection) -> QueryResult<Option<DateTime<Utc>>> {
+    event_cursors::table
+        .find(CURSOR)
+        .select(event_cursors::read_until)
+        .first(connection)
+        .await
+        .optional()
+}
+
+/// The list was read up to this moment. It never goes back, whoever was slower.
+pub async fn set_read_until(connection: &mut Connection, until: DateTime<Utc>) -> QueryResult<()> {
+    diesel::sql_query(
+        "INSERT INTO event_cursors (name, read_until) VALUES ($1, $2)
+         ON CONFLICT (name) DO UPDATE SET read_until = greatest(event_cursors.read_until, excluded.read_until)",
+    )
+    .bind::<Text, _>(CURSOR)
+    .bind::<Timestamptz, _>(until)
+    .execute(connection)
+    .await?;
     Ok(())
 }

@@ -12,9 +12,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::schema::{order_history, order_lines, orders, payments};
-use crate::domain::{BookId, Order, OrderId, OrderLine, OrderState};
+use crate::domain::{BookId, Order, OrderId, OrderLine, OrderState, Payment};
 
-pub use moving::{NewOrder, claim, claim_due, postpone, set_intent, set_paid, set_state};
+pub use moving::{Claimed, NewOrder, claim, claim_due, postpone, request_cancellation, set_state};
 
 /// The order that a customer placed with this key, and what was wished for then.
 pub async fn find_by_key(
@@ -40,19 +40,20 @@ pub async fn find(connection: &mut Connection, id: OrderId) -> QueryResult<Optio
         .first(connection)
         .await
         .optional()?;
-    complete(connection, row).await
+    row.map(assemble).transpose()
 }
 
-/// The order, its row locked until the transaction ends: facts about one order take turns.
+/// The order, its rows locked until the transaction ends: facts about one order take turns.
 pub async fn lock(connection: &mut Connection, id: OrderId) -> QueryResult<Option<Order>> {
-    orders::table
-        .find(id.0)
-        .select(orders::id)
+    let row = orders::table
+        .inner_join(payments::table)
+        .filter(orders::id.eq(id.0))
+        .select(<(OrderRow, PaymentRow)>::as_select())
         .for_update()
-        .first::<Uuid>(connection)
+        .first(connection)
         .await
         .optional()?;
-    find(connection, id).await
+    row.map(assemble).transpose()
 }
 
 /// The order, if it is this customer's: somebody else's does not exist.
@@ -68,7 +69,7 @@ pub async fn find_own(
         .first(connection)
         .await
         .optional()?;
-    complete(connection, row).await
+    row.map(assemble).transpose()
 }
 
 /// A customer's orders, the newest first, from `after` downwards.
@@ -88,33 +89,54 @@ pub async fn list_own(
     }
     let rows: Vec<(OrderRow, PaymentRow)> =
         query.order(orders::id.desc()).limit(limit).load(connection).await?;
-    let ids: Vec<Uuid> = rows.iter().map(|(order, _)| order.id).collect();
-    let lines: Vec<LineRow> = order_lines::table
+    rows.into_iter().map(assemble).collect()
+}
+
+/// The lines of these orders, each order's in the customer's sequence.
+pub async fn lines(
+    connection: &mut Connection,
+    orders: &[&Order],
+) -> QueryResult<Vec<(OrderId, OrderLine)>> {
+    let ids: Vec<Uuid> = orders.iter().map(|order| order.id.0).collect();
+    let rows: Vec<LineRow> = order_lines::table
         .filter(order_lines::order_id.eq_any(ids))
         .order((order_lines::order_id, order_lines::position))
         .select(LineRow::as_select())
         .load(connection)
         .await?;
-    rows.into_iter()
-        .map(|(order, payment)| {
-            let own = lines.iter().filter(|line| line.order_id == order.id).cloned().collect();
-            assemble(order, payment, own)
-        })
-        .collect()
+    let currency =
+        |id: Uuid| orders.iter().find(|order| order.id.0 == id).map(|order| order.total.currency());
+    let lines = rows.into_iter().filter_map(|row| {
+        let unit_price = Money::new(row.unit_amount, currency(row.order_id)?);
+        let line = OrderLine {
+            book_id: BookId(row.book_id),
+            title: row.title,
+            quantity: row.quantity,
+            unit_price,
+        };
+        Some((OrderId(row.order_id), line))
+    });
+    Ok(lines.collect())
+}
+
+/// The lines of one order.
+pub async fn lines_of(connection: &mut Connection, order: &Order) -> QueryResult<Vec<OrderLine>> {
+    Ok(lines(connection, &[order]).await?.into_iter().map(|(_, line)| line).collect())
 }
 
 /// The order that is paid by this PaymentIntent.
 pub async fn find_by_intent(
     connection: &mut Connection,
     intent_id: &str,
-) -> QueryResult<Option<OrderId>> {
-    let found: Option<Uuid> = payments::table
+) -> QueryResult<Option<Order>> {
+    let row = orders::table
+        .inner_join(payments::table)
         .filter(payments::intent_id.eq(intent_id))
-        .select(payments::order_id)
+        .select(<(OrderRow, PaymentRow)>::as_select())
         .first(connection)
         .await
         .optional()?;
-    Ok(found.map(OrderId))
+    row.map(assemble).transpose()
 }
 
 /// The states that an order was in: state, cause, time.
@@ -130,45 +152,33 @@ pub async fn history(
         .await
 }
 
-async fn complete(
-    connection: &mut Connection,
-    row: Option<(OrderRow, PaymentRow)>,
-) -> QueryResult<Option<Order>> {
-    let Some((order, payment)) = row else { return Ok(None) };
-    let lines = order_lines::table
-        .filter(order_lines::order_id.eq(order.id))
-        .order(order_lines::position)
-        .select(LineRow::as_select())
-        .load(connection)
-        .await?;
-    assemble(order, payment, lines).map(Some)
-}
-
 /// Fails only on rows that this program cannot have written.
-fn assemble(order: OrderRow, payment: PaymentRow, lines: Vec<LineRow>) -> QueryResult<Order> {
+fn assemble((order, payment): (OrderRow, PaymentRow)) -> QueryResult<Order> {
     let unreadable = |what: &str| diesel::result::Error::DeserializationError(what.into());
     let currency =
         Currency::from_code(&order.currency).ok_or_else(|| unreadable("unknown currency"))?;
     let state = OrderState::parse(&order.state).ok_or_else(|| unreadable("unknown order state"))?;
-    let lines = lines.into_iter().map(|line| OrderLine {
-        book_id: BookId(line.book_id),
-        title: line.title,
-        quantity: line.quantity,
-        unit_price: Money::new(line.unit_amount, currency),
-    });
     Ok(Order {
         id: OrderId(order.id),
         user_id: order.user_id,
         state,
+        version: order.version,
         total: Money::new(order.total_amount, currency),
         payment_method: order.payment_method,
         receipt_email: order.receipt_email,
         failure: order.failure,
-        intent_id: payment.intent_id,
-        confirm_attempt: payment.confirm_attempt,
+        cancel_requested: order.cancel_requested_at.is_some(),
+        traceparent: order.traceparent,
         created_at: order.created_at,
         deadline_at: order.deadline_at,
-        lines: lines.collect(),
+        payment: Payment {
+            intent_id: payment.intent_id,
+            confirm_attempt: payment.confirm_attempt,
+            declined_charge_id: payment.declined_charge_id,
+            redirect_url: payment.redirect_url,
+            refunded_amount: payment.refunded_amount,
+            paid_at: payment.paid_at,
+        },
     })
 }
 
@@ -178,11 +188,14 @@ struct OrderRow {
     id: Uuid,
     user_id: Uuid,
     state: String,
+    version: i64,
     total_amount: i64,
     currency: String,
     payment_method: String,
     receipt_email: String,
     failure: Option<Value>,
+    cancel_requested_at: Option<DateTime<Utc>>,
+    traceparent: Option<String>,
     created_at: DateTime<Utc>,
     deadline_at: DateTime<Utc>,
 }
@@ -192,6 +205,10 @@ struct OrderRow {
 struct PaymentRow {
     intent_id: Option<String>,
     confirm_attempt: i32,
+    declined_charge_id: Option<String>,
+    redirect_url: Option<String>,
+    refunded_amount: i64,
+    paid_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Clone, Queryable, Selectable)]

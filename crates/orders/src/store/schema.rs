@@ -18,6 +18,8 @@ diesel::table! {
         due_at -> Timestamptz,
         attempts -> Integer,
         deadline_at -> Timestamptz,
+        version -> BigInt,
+        cancel_requested_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -41,6 +43,38 @@ diesel::table! {
         amount -> BigInt,
         currency -> Text,
         paid_at -> Nullable<Timestamptz>,
+        declined_charge_id -> Nullable<Text>,
+        redirect_url -> Nullable<Text>,
+        refunded_amount -> BigInt,
+    }
+}
+
+diesel::table! {
+    payment_attempts (order_id, attempt) {
+        order_id -> Uuid,
+        attempt -> Integer,
+        idempotency_key -> Text,
+        payment_method -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    refunds (id) {
+        id -> Uuid,
+        order_id -> Uuid,
+        idempotency_key -> Text,
+        amount -> BigInt,
+        reason -> Text,
+        requested_by -> Nullable<Uuid>,
+        state -> Text,
+        gateway_refund_id -> Nullable<Text>,
+        failure -> Nullable<Text>,
+        traceparent -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        due_at -> Timestamptz,
+        attempts -> Integer,
     }
 }
 
@@ -65,6 +99,13 @@ diesel::table! {
         due_at -> Timestamptz,
         attempts -> Integer,
         applied_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    event_cursors (name) {
+        name -> Text,
+        read_until -> Timestamptz,
     }
 }
 

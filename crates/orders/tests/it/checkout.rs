@@ -1,5 +1,6 @@
 //! The straight way, the refusals, and the double click.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use testkit::eventually;
 
@@ -65,7 +66,7 @@ async fn thirty_clicks_are_one_order_and_one_charge() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_declined_card_charges_nothing_and_frees_the_stock() {
+async fn a_declined_card_charges_nothing_and_holds_the_stock_until_the_deadline() {
     let shop = Shop::start().await;
     let (book, price) = shop.book(0).await;
     let before = shop.stock(&book).await;
@@ -79,6 +80,8 @@ async fn a_declined_card_charges_nothing_and_frees_the_stock() {
         assert_eq!(problem["decline_code"], "generic_decline");
         assert_eq!(shop.read(&problem["order_id"]).await["state"], "declined");
     }
+    assert_eq!(shop.stock(&book).await, (before.0 - 1, 1, 0));
+    shop.orders.clock.advance(TimeDelta::seconds(1000));
     eventually("the stock is free", async || shop.stock(&book).await == before).await;
     assert_eq!(shop.charges().await, [(price, false)]);
     assert!(shop.receipts().is_empty());
@@ -96,6 +99,8 @@ async fn a_payment_method_that_does_not_exist_is_a_decline() {
         (402, &json!("resource_missing")),
         "{problem}"
     );
+    let (status, order) = shop.act(&problem["order_id"], "cancel", None, json!({})).await;
+    assert_eq!((status.as_u16(), &order["state"]), (200, &json!("cancelled")), "{order}");
     eventually("the stock is free", async || shop.stock(&book).await == before).await;
     assert!(shop.charges().await.is_empty());
     shop.stop().await;
@@ -120,14 +125,14 @@ async fn more_than_the_stock_is_refused_whole_before_any_money_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn thirty_buyers_of_ten_copies_are_ten_paid_orders() {
+async fn two_hundred_buyers_of_fifty_copies_are_fifty_paid_orders() {
     let shop = Shop::start().await;
     let (book, price) = shop.book(0).await;
     let (available, ..) = shop.stock(&book).await;
-    // Leaves ten copies, and then asks for thirty times one.
-    let (status, _) = shop.order("first", "pm_card_visa", &[(&book, available - 10)]).await;
+    // Leaves fifty copies, and then asks for two hundred times one.
+    let (status, _) = shop.order("first", "pm_card_visa", &[(&book, available - 50)]).await;
     assert_eq!(status.as_u16(), 201);
-    let keys: Vec<String> = (0..30).map(|buyer| format!("buyer-{buyer}")).collect();
+    let keys: Vec<String> = (0..200).map(|buyer| format!("buyer-{buyer}")).collect();
     let lines = [(book.as_str(), 1)];
     let answers = futures_util::future::join_all(
         keys.iter().map(|key| shop.order(key, "pm_card_visa", &lines)),
@@ -135,11 +140,11 @@ async fn thirty_buyers_of_ten_copies_are_ten_paid_orders() {
     .await;
     let count =
         |status: u16| answers.iter().filter(|(actual, _)| actual.as_u16() == status).count();
-    assert_eq!((count(201), count(409)), (10, 20), "{answers:?}");
+    assert_eq!((count(201), count(409)), (50, 150), "{answers:?}");
     let mut charges = shop.charges().await;
     charges.sort_unstable();
-    assert_eq!(charges.len(), 11);
-    assert_eq!(charges[..10], [(price, true); 10]);
+    assert_eq!(charges.len(), 51);
+    assert_eq!(charges[..50], [(price, true); 50]);
     eventually("all are sold", async || shop.stock(&book).await == (0, 0, available)).await;
     shop.stop().await;
 }

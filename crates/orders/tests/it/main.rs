@@ -5,16 +5,22 @@
     reason = "a test that meets something else should fail loudly"
 )]
 
+mod cancel;
+mod cards;
 mod checkout;
 mod documentation;
 mod gateway_trouble;
+mod reconcile;
+mod refunds;
+mod statements;
+mod waiting;
 mod webhooks;
 
 use std::path::Path;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use testkit::{Issuer, Running};
+use testkit::{Issuer, Running, eventually};
 use uuid::Uuid;
 
 const GATEWAY_KEY: &str = "sk_test_orders";
@@ -37,12 +43,18 @@ impl Shop {
 
     /// `overrides` are settings of orders.
     async fn start_with(overrides: &[(&str, &str)]) -> Self {
+        Self::start_beside(&[], overrides).await
+    }
+
+    /// A gateway with `gateway_overrides`, orders with `overrides`.
+    async fn start_beside(gateway_overrides: &[(&str, &str)], overrides: &[(&str, &str)]) -> Self {
         let issuer = Issuer::start().await;
         let (name, jwks_url) = (issuer.name(), issuer.jwks_url());
         let identity =
             [("identity.issuer", name.as_str()), ("identity.jwks_url", jwks_url.as_str())];
         let catalog = testkit::start(catalog::DESCRIPTION, &identity, catalog::run).await;
-        let gateway_settings = [("api.secret_key", GATEWAY_KEY)];
+        let mut gateway_settings = vec![("api.secret_key", GATEWAY_KEY)];
+        gateway_settings.extend(gateway_overrides);
         let gateway =
             testkit::start(payments_stub::DESCRIPTION, &gateway_settings, payments_stub::run).await;
         let mailbox = tempfile::tempdir().unwrap();
@@ -86,6 +98,23 @@ impl Shop {
         self.as_customer(request).await
     }
 
+    /// `POST /v1/orders/{id}/{what}`.
+    async fn act(
+        &self,
+        order_id: &Value,
+        what: &str,
+        key: Option<&str>,
+        body: Value,
+    ) -> (StatusCode, Value) {
+        let path = format!("/v1/orders/{}/{what}", order_id.as_str().unwrap());
+        let request = self.orders.http.post(&path).json(&body);
+        self.as_customer(match key {
+            Some(key) => request.header("idempotency-key", key),
+            None => request,
+        })
+        .await
+    }
+
     async fn read(&self, order_id: &Value) -> Value {
         self.as_customer(
             self.orders.http.get(&format!("/v1/orders/{}", order_id.as_str().unwrap())),
@@ -113,6 +142,19 @@ impl Shop {
             .iter()
             .map(|charge| (charge["amount"].as_i64().unwrap(), charge["paid"].as_bool().unwrap()))
             .collect()
+    }
+
+    /// What the history of an order says: its states in sequence.
+    async fn path(&self, order_id: &Value) -> Vec<String> {
+        let order = self.read(order_id).await;
+        let history = order["history"].as_array().unwrap_or_else(|| panic!("{order}")).clone();
+        history.iter().map(|entry| entry["state"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Waits until the order is there.
+    async fn until(&self, order_id: &Value, state: &str) {
+        let what = format!("the order is {state}");
+        eventually(&what, async || self.read(order_id).await["state"] == state).await;
     }
 
     fn receipts(&self) -> Vec<String> {

@@ -8,7 +8,7 @@ use testkit::eventually;
 use crate::{Shop, WEBHOOK_SECRET};
 
 fn event(id: &str, kind: &str, intent_id: &str) -> String {
-    json!({"id": id, "object": "event", "type": kind, "data": {"object": {"id": intent_id}}})
+    json!({"id": id, "object": "event", "created": 1_800_000_000, "type": kind, "data": {"object": {"id": intent_id}}})
         .to_string()
 }
 
@@ -24,7 +24,7 @@ impl Shop {
     }
 
     /// How many events are stored, and how many of them are applied.
-    async fn inbox(&self) -> (i64, i64) {
+    pub(crate) async fn inbox(&self) -> (i64, i64) {
         let (client, driver) =
             tokio_postgres::connect(&self.orders.database_url, tokio_postgres::NoTls)
                 .await

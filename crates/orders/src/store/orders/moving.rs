@@ -1,16 +1,16 @@
-//! Writing: the claim, the lease, the moves. Each notes the state in the order's history.
+//! Writing: the claim, the lease, the moves. Each move is noted in the order's history and raises its version.
 
 use chassis::db::{Connection, Prepare as _};
 use chassis::money::Money;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::domain::lines::PricedLine;
-use crate::domain::{Cause, OrderId, OrderState};
-use crate::store::schema::{order_history, order_lines, orders, payments};
+use crate::domain::{Cause, Order, OrderId, OrderState};
+use crate::store::schema::{order_lines, orders, payments};
 
 /// An order as it is first written.
 #[derive(Clone, Debug)]
@@ -93,46 +93,64 @@ pub async fn claim(connection: &mut Connection, new: &NewOrder) -> QueryResult<b
         .prepared()
         .execute(connection)
         .await?;
-    append_history(connection, new.id, OrderState::Created, Cause::Request, new.now).await?;
+    append_history(connection, new.id, (OrderState::Created, Cause::Request), new.now).await?;
     Ok(true)
 }
 
-/// Takes the lease on an order that is unfinished and due; other replicas' rows are passed over.
+/// An order that a worker has taken.
+#[derive(Clone, Debug, QueryableByName)]
+#[diesel(check_for_backend(diesel::pg::Pg))]
+pub struct Claimed {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    /// How often it was taken.
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    pub attempts: i32,
+    /// The trace that it belongs to.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub traceparent: Option<String>,
+}
+
+impl Claimed {
+    /// Which one.
+    pub fn id(&self) -> OrderId {
+        OrderId(self.id)
+    }
+}
+
+/// Takes the lease on the order that has waited longest of those that are unfinished and due. Other replicas pass its
+/// row over; the version makes whoever worked on it before too late.
 pub async fn claim_due(
     connection: &mut Connection,
     now: DateTime<Utc>,
     lease_until: DateTime<Utc>,
-) -> QueryResult<Option<(OrderId, i32, Option<String>)>> {
-    let unfinished: Vec<&str> = OrderState::ALL
-        .into_iter()
-        .filter(|state| !state.is_final())
-        .map(OrderState::as_str)
-        .collect();
-    let due = orders::table
-        .filter(orders::state.eq_any(unfinished).and(orders::due_at.le(now)))
-        .order(orders::due_at)
-        .select(orders::id)
-        .for_update()
-        .skip_locked()
-        .first::<Uuid>(connection)
-        .await
-        .optional()?;
-    let Some(id) = due else { return Ok(None) };
-    let (attempts, traceparent) = diesel::update(orders::table.find(id))
-        .set((orders::due_at.eq(lease_until), orders::attempts.eq(orders::attempts + 1)))
-        .returning((orders::attempts, orders::traceparent))
-        .get_result(connection)
-        .await?;
-    Ok(Some((OrderId(id), attempts, traceparent)))
+) -> QueryResult<Option<Claimed>> {
+    // The states stand here as in the partial index, which the planner can use only if it sees them.
+    diesel::sql_query(
+        "UPDATE orders SET due_at = $2, attempts = attempts + 1, version = version + 1
+         WHERE id = (SELECT id FROM orders
+                     WHERE state IN ('created', 'payment_pending', 'confirming', 'requires_action',
+                                     'payment_unknown', 'declined')
+                       AND due_at <= $1
+                     ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+         RETURNING id, attempts, traceparent",
+    )
+    .bind::<Timestamptz, _>(now)
+    .bind::<Timestamptz, _>(lease_until)
+    .prepared()
+    .get_result(connection)
+    .await
+    .optional()
 }
 
-/// Nobody works on the order before `due_at`.
+/// Nobody works on the order before `due_at`, unless something has happened to it since.
 pub async fn postpone(
     connection: &mut Connection,
-    id: OrderId,
+    order: &Order,
     due_at: DateTime<Utc>,
 ) -> QueryResult<()> {
-    diesel::update(orders::table.find(id.0))
+    diesel::update(orders::table)
+        .filter(orders::id.eq(order.id.0).and(orders::version.eq(order.version)))
         .set(orders::due_at.eq(due_at))
         .prepared()
         .execute(connection)
@@ -140,77 +158,66 @@ pub async fn postpone(
     Ok(())
 }
 
-/// Moves the order and notes it in its history.
+/// Moves the order, notes it in its history, and says when a worker may look at it.
 pub async fn set_state(
     connection: &mut Connection,
-    id: OrderId,
-    (state, cause): (OrderState, Cause),
-    failure: Option<&Value>,
+    order: &Order,
+    cause: Cause,
+    due_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> QueryResult<()> {
-    diesel::update(orders::table.find(id.0))
+    diesel::update(orders::table.find(order.id.0))
         .set((
-            orders::state.eq(state.as_str()),
+            orders::state.eq(order.state.as_str()),
+            orders::version.eq(order.version),
             orders::updated_at.eq(now),
-            failure.map(|reason| orders::failure.eq(reason)),
+            orders::due_at.eq(due_at),
+            orders::payment_method.eq(&order.payment_method),
+            orders::failure.eq(&order.failure),
         ))
         .prepared()
         .execute(connection)
         .await?;
-    append_history(connection, id, state, cause, now).await
+    append_history(connection, order.id, (order.state, cause), now).await
 }
 
-/// Stores the PaymentIntent and counts the first try to charge: before it is made.
-pub async fn set_intent(
+/// Notes that the customer does not want the order any more, and takes it over.
+pub async fn request_cancellation(
     connection: &mut Connection,
-    id: OrderId,
-    intent_id: &str,
-) -> QueryResult<()> {
-    diesel::update(payments::table.find(id.0))
-        .set((payments::intent_id.eq(intent_id), payments::confirm_attempt.eq(1)))
-        .prepared()
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Notes which charge paid the order.
-pub async fn set_paid(
-    connection: &mut Connection,
-    id: OrderId,
-    charge_id: &str,
+    order: &Order,
+    lease_until: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> QueryResult<()> {
-    diesel::update(payments::table.find(id.0))
-        .set((payments::charge_id.eq(charge_id), payments::paid_at.eq(now)))
+    diesel::update(orders::table.find(order.id.0))
+        .set((
+            orders::cancel_requested_at.eq(now),
+            orders::updated_at.eq(now),
+            orders::due_at.eq(lease_until),
+            orders::version.eq(order.version),
+        ))
         .prepared()
         .execute(connection)
         .await?;
     Ok(())
 }
 
+/// The next entry: numbered under the row's lock, so one statement may look and write.
 async fn append_history(
     connection: &mut Connection,
     id: OrderId,
-    state: OrderState,
-    cause: Cause,
+    (state, cause): (OrderState, Cause),
     now: DateTime<Utc>,
 ) -> QueryResult<()> {
-    let last = order_history::table
-        .filter(order_history::order_id.eq(id.0))
-        .select(diesel::dsl::max(order_history::sequence))
-        .first::<Option<i32>>(connection)
-        .await?;
-    diesel::insert_into(order_history::table)
-        .values((
-            order_history::order_id.eq(id.0),
-            order_history::sequence.eq(last.unwrap_or(0) + 1),
-            order_history::state.eq(state.as_str()),
-            order_history::cause.eq(cause.as_str()),
-            order_history::at.eq(now),
-        ))
-        .prepared()
-        .execute(connection)
-        .await?;
+    diesel::sql_query(
+        "INSERT INTO order_history (order_id, sequence, state, cause, at)
+         SELECT $1, coalesce(max(sequence), 0) + 1, $2, $3, $4 FROM order_history WHERE order_id = $1",
+    )
+    .bind::<SqlUuid, _>(id.0)
+    .bind::<Text, _>(state.as_str())
+    .bind::<Text, _>(cause.as_str())
+    .bind::<Timestamptz, _>(now)
+    .prepared()
+    .execute(connection)
+    .await?;
     Ok(())
 }

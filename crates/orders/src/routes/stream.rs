@@ -1,0 +1,114 @@
+//! An order, live: server-sent events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::{HttpResponse, web};
+use chassis::Problem;
+use chassis::identity::Customer;
+use chassis::problem::{self, ProblemDocument};
+use futures_util::stream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use crate::app::State;
+use crate::domain::{Order, OrderId};
+use crate::store::orders as store;
+use crate::watching::Listener;
+
+/// Something is sent at least so often, so that nobody in between takes the connection for dead.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Watches one's own order: an event `state` whenever it has moved, beginning with where it stands. Ends when the order
+/// does; a browser's `EventSource` connects again by itself after a break.
+#[utoipa::path(get, path = "/v1/orders/{id}/events", tag = "orders", params(("id" = OrderId, Path)),
+    security(("access_token" = [])), responses(
+    (status = 200, description = "`event: state`, `data: {\"state\":\"paid\"}`", content_type = "text/event-stream", body = String),
+    (status = 401, description = "Nobody is signed in", body = ProblemDocument),
+    (status = 404, description = "There is no such order, or it is somebody else's", body = ProblemDocument),
+    (status = 503, description = "Too many pages are watching", body = ProblemDocument),
+))]
+pub async fn watch(
+    customer: Customer,
+    state: web::Data<State>,
+    id: web::Path<OrderId>,
+) -> Result<HttpResponse, Problem> {
+    let permit = Arc::clone(&state.streams).try_acquire_owned();
+    let busy = || Problem::new(problem::UNAVAILABLE).retry_after(5);
+    let permit = permit.ok().ok_or_else(busy)?;
+    let listener = state.moves.listen(*id);
+    let mut connection = state.database.get().await?;
+    let order = store::find_own(&mut connection, *id, customer.id).await?;
+    let order = order.ok_or_else(|| Problem::new(problem::NOT_FOUND))?;
+    drop(connection);
+    let watcher = Watcher::new(web::Data::clone(&state), listener, order, permit);
+    let events = stream::unfold(watcher, |mut watcher| async move {
+        let event = watcher.next().await?;
+        Some((Ok::<_, actix_web::Error>(web::Bytes::from(event)), watcher))
+    });
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/event-stream"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .streaming(Box::pin(events)))
+}
+
+/// Somebody who watches.
+struct Watcher {
+    state: web::Data<State>,
+    listener: Listener,
+    order: Order,
+    /// The version that was told last.
+    told: Option<i64>,
+    ends_at: Instant,
+    /// Given back when the connection ends, however it does.
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Watcher {
+    fn new(
+        state: web::Data<State>,
+        listener: Listener,
+        order: Order,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        let lifetime = Duration::from_secs(state.settings.stream.lifetime_seconds);
+        let ends_at = Instant::now() + lifetime;
+        Self { state, listener, order, told: None, ends_at, _permit: permit }
+    }
+
+    /// The next event; `None` when there will be no more.
+    async fn next(&mut self) -> Option<String> {
+        if self.told.is_some() && (self.order.state.is_final() || Instant::now() >= self.ends_at) {
+            return None;
+        }
+        let quiet_until = Instant::now() + KEEP_ALIVE;
+        while self.told == Some(self.order.version) {
+            let now = Instant::now();
+            if now >= quiet_until.min(self.ends_at) {
+                // A comment: it says that we are still there.
+                return Some(":\n\n".to_owned());
+            }
+            tokio::select! {
+                () = self.listener.moved(quiet_until) => {}
+                () = self.state.shutdown.cancelled() => return None,
+            }
+            self.look().await?;
+        }
+        self.told = Some(self.order.version);
+        let data = serde_json::json!({ "state": self.order.state });
+        Some(format!("event: state\ndata: {data}\n\n"))
+    }
+
+    /// When the database falters, the stream ends, and the browser comes back later.
+    async fn look(&mut self) -> Option<()> {
+        let mut connection = self.state.database.get().await.ok()?;
+        let before = (self.order.state, self.order.version);
+        self.order = store::find(&mut connection, self.order.id).await.ok()??;
+        if self.order.state == before.0 && self.told == Some(before.1) {
+            // A worker has taken it up; to somebody who watches, nothing has happened.
+            self.told = Some(self.order.version);
+        }
+        Some(())
+    }
+}
