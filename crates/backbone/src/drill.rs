@@ -69,6 +69,9 @@ pub(crate) struct Options {
     /// How many checkouts a run has.
     #[arg(long, default_value_t = 24)]
     checkouts: usize,
+    /// How long everything may take to come to rest after a fault, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    patience: u64,
     /// A bug to plant into orders; only in a build with the feature `orders/planted-bugs`.
     #[arg(long)]
     bug: Option<String>,
@@ -121,7 +124,7 @@ async fn drill(options: &Options) -> anyhow::Result<Report> {
     for fault in chosen {
         for seed in options.seed..options.seed.saturating_add(options.seeds) {
             let world = worlds.current().await?;
-            let (outcome, facts) = run::run(world, (fault, seed), options.checkouts)
+            let (outcome, facts) = run::run(world, (fault, seed), options)
                 .await
                 .with_context(|| format!("{} with seed {seed}", fault.id))?;
             say(&progress(&outcome));
@@ -169,12 +172,7 @@ impl Worlds {
     }
 }
 
-fn keep(
-    options: &Options,
-    world: &World,
-    outcome: &Outcome,
-    facts: &Facts,
-) -> anyhow::Result<()> {
+fn keep(options: &Options, world: &World, outcome: &Outcome, facts: &Facts) -> anyhow::Result<()> {
     let Some(folder) = &options.keep else { return Ok(()) };
     let folder = folder.join(format!("{}-{}", outcome.fault, outcome.seed));
     fs::create_dir_all(&folder)?;

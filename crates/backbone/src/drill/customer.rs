@@ -101,7 +101,8 @@ impl Customer {
     /// Signs in again.
     pub(crate) async fn renew(&self) -> anyhow::Result<()> {
         let body = json!({"email": self.email, "password": super::sign_up::PASSWORD});
-        let answer = self.http.post(format!("{}/v1/sessions", self.auth)).json(&body).send().await?;
+        let answer =
+            self.http.post(format!("{}/v1/sessions", self.auth)).json(&body).send().await?;
         let status = answer.status();
         let body: Value = answer.json().await?;
         let Some(token) = body.get("access_token").and_then(Value::as_str) else {

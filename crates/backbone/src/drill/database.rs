@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
+use diesel_async::{
+    AsyncConnection as _, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _,
+};
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use url::Url;

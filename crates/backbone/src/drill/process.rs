@@ -68,7 +68,8 @@ impl Process {
     pub(crate) async fn ready(&self) -> anyhow::Result<()> {
         let client = readiness::client()?;
         let mut state = self.state.lock().await;
-        let child = state.child.as_mut().with_context(|| format!("{} does not run", self.name()))?;
+        let child =
+            state.child.as_mut().with_context(|| format!("{} does not run", self.name()))?;
         tokio::select! {
             ready = timeout(PATIENCE, readiness::until_ready(&client, &self.place)) => {
                 ready.with_context(|| format!("{} does not get ready", self.name()))?;

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::check::{INVARIANTS, Violation};
+use super::check::{INVARIANTS, Invariant, Violation};
+
+/// How many broken invariants of one run are told; the JSON has all.
+const SHOWN: usize = 6;
 
 /// One run of one fault.
 #[derive(Clone, Debug, Serialize)]
@@ -117,10 +120,16 @@ fn line(fault: &str, what: &str, row: &Row) -> String {
 fn broken(outcome: &Outcome, replay: &str) -> String {
     let Outcome { fault, seed, .. } = outcome;
     let mut text = String::new();
-    for Violation { invariant, what } in &outcome.broken {
-        let says = INVARIANTS.iter().find(|it| it.name == *invariant).map(|it| it.says);
+    for Violation { invariant, what } in outcome.broken.iter().take(SHOWN) {
         let _ = writeln!(text, "BROKEN {fault} seed {seed}: {invariant}: {what}");
-        let _ = writeln!(text, "       {invariant} says: {}", says.unwrap_or_default());
+    }
+    if let Some(more) = outcome.broken.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        let _ = writeln!(text, "       and {more} more");
+    }
+    for Invariant { name, says, .. } in &INVARIANTS {
+        if outcome.broken.iter().any(|it| it.invariant == *name) {
+            let _ = writeln!(text, "       {name} says: {says}");
+        }
     }
     if !outcome.broken.is_empty() {
         let _ = writeln!(text, "       again: {replay} --fault {fault} --seed {seed} --seeds 1");

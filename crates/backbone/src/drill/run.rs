@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use payments_stub::control::dice::Dice;
 
-use super::check;
+use super::Options;
+use super::check::{self, Violation};
 use super::facts::{Facts, View};
 use super::faults::Fault;
 use super::history::{Outcome as Known, What};
@@ -22,7 +23,11 @@ pub(crate) struct Run<'a> {
     pub(crate) world: &'a World,
     /// The name of the run: it is part of every key.
     pub(crate) name: String,
-    pub(crate) checkouts: usize,
+    pub(crate) seed: u64,
+    fault: &'static str,
+    checkouts: usize,
+    /// How long things may take to come to rest: the T of I10.
+    pub(crate) patience: Duration,
     dice: Mutex<Dice>,
     noted: Mutex<Noted>,
 }
@@ -34,17 +39,21 @@ struct Noted {
     skipped: Option<String>,
     forged: Vec<(String, String)>,
     keys_were_pruned: bool,
+    broken: Vec<Violation>,
 }
 
 impl<'a> Run<'a> {
-    fn new(world: &'a World, (fault, seed): (&Fault, u64), checkouts: usize) -> Self {
+    fn new(world: &'a World, (fault, seed): (&'static Fault, u64), options: &Options) -> Self {
         // The same seed means other choices for another fault: otherwise all faults would meet the same few.
-        let salt = fault.id.bytes().fold(seed, |salt, byte| {
-            salt.wrapping_mul(0x0100_0000_01b3).wrapping_add(byte.into())
-        });
+        let salt = fault
+            .id
+            .bytes()
+            .fold(seed, |salt, byte| salt.wrapping_mul(0x0100_0000_01b3).wrapping_add(byte.into()));
         let name = format!("{}-{seed}-{}", fault.id, world.history.now());
+        world.wires.seed(salt);
         let (dice, noted) = (Mutex::new(Dice::new(salt)), Mutex::default());
-        Self { world, name, checkouts, dice, noted }
+        let (checkouts, patience) = (options.checkouts, Duration::from_secs(options.patience));
+        Self { world, name, seed, fault: fault.id, checkouts, patience, dice, noted }
     }
 
     /// Draws something.
@@ -95,6 +104,28 @@ impl<'a> Run<'a> {
         self.noted().keys_were_pruned = true;
     }
 
+    /// Notes that what this fault itself promises does not hold.
+    pub(crate) fn expect(&self, holds: bool, what: impl FnOnce() -> String) {
+        if !holds {
+            let violation = Violation { invariant: self.fault, what: what() };
+            self.noted().broken.push(violation);
+        }
+    }
+
+    /// How many orders are not finished now.
+    pub(crate) async fn waiting(&self) -> anyhow::Result<u64> {
+        let backlog = self.world.backlog().await?;
+        Ok(u64::try_from(backlog.orders).unwrap_or_default())
+    }
+
+    /// The sum of a counter of orders, over all labels that contain `label`.
+    pub(crate) async fn counter(&self, name: &str, label: &str) -> anyhow::Result<u64> {
+        let text = self.world.orders.metrics().await?;
+        let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(label));
+        let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+        Ok(values.sum())
+    }
+
     fn noted(&self) -> std::sync::MutexGuard<'_, Noted> {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -104,15 +135,15 @@ impl<'a> Run<'a> {
 pub(crate) async fn run(
     world: &World,
     (fault, seed): (&'static Fault, u64),
-    checkouts: usize,
+    options: &Options,
 ) -> anyhow::Result<(Outcome, Facts)> {
     let started = Instant::now();
     world.stock_up(SCARCE).await?;
-    let run = Run::new(world, (fault, seed), checkouts);
+    let run = Run::new(world, (fault, seed), options);
     (fault.strike)(&run).await?;
     world.heal().await?;
     world.let_deadlines_pass().await?;
-    let backlog = world.rest().await?;
+    let backlog = world.rest(run.patience).await?;
 
     let mut facts = Facts::gather(world).await?;
     let own = |key: &str| key.starts_with(&run.name);
@@ -121,6 +152,8 @@ pub(crate) async fn run(
     let noted = std::mem::take(&mut *run.noted());
     (facts.backlog, facts.forged) = (backlog, noted.forged);
     facts.keys_were_pruned = noted.keys_were_pruned;
+    let mut broken = noted.broken;
+    broken.extend(check::violations(&facts));
     let outcome = Outcome {
         fault: fault.id,
         seed,
@@ -128,7 +161,7 @@ pub(crate) async fn run(
         took: started.elapsed(),
         struck: noted.struck,
         skipped: noted.skipped,
-        broken: check::violations(&facts),
+        broken,
     };
     Ok((outcome, facts))
 }
@@ -136,7 +169,8 @@ pub(crate) async fn run(
 /// What the customers see of the orders of this run.
 async fn views(world: &World, facts: &Facts, orders: &[super::facts::Order]) -> Vec<View> {
     let owner = |id: &str| {
-        let op = facts.ops.iter().find(|op| op.what == What::Place && op.order.as_deref() == Some(id));
+        let op =
+            facts.ops.iter().find(|op| op.what == What::Place && op.order.as_deref() == Some(id));
         op.and_then(|op| world.customers.get(op.customer))
     };
     let mut views = Vec::new();
@@ -144,7 +178,8 @@ async fn views(world: &World, facts: &Facts, orders: &[super::facts::Order]) -> 
         // An order that no customer has heard of: whoever placed it got no answer at all.
         let Some(customer) = owner(&order.id) else { continue };
         let told = customer.read(&order.id, 0).await;
-        let text = |path: &str| told.body.pointer(path).and_then(|it| it.as_str()).map(str::to_owned);
+        let text =
+            |path: &str| told.body.pointer(path).and_then(|it| it.as_str()).map(str::to_owned);
         let refunded = told.body.pointer("/refunded/amount").and_then(serde_json::Value::as_i64);
         views.push(View {
             id: order.id.clone(),

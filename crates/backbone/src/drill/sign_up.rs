@@ -22,7 +22,8 @@ pub(crate) async fn sign_up(auth: &str, mailbox: &Path, email: &str) -> anyhow::
         bail!("signing up is answered by {}: {}", answer.status(), answer.text().await?);
     }
     let token = token_from(mailbox, email).await?;
-    let verified = http.post(format!("{auth}/v1/email-verifications")).json(&json!({"token": token}));
+    let verified =
+        http.post(format!("{auth}/v1/email-verifications")).json(&json!({"token": token}));
     let answer = verified.send().await?;
     if !answer.status().is_success() {
         bail!("verifying is answered by {}: {}", answer.status(), answer.text().await?);

@@ -33,7 +33,8 @@ impl Stub {
     /// The control plane at `url`.
     pub(crate) fn new(url: String, token: String) -> anyhow::Result<Self> {
         // A barrier is waited for as long as the control plane allows.
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(40)).build()?;
+        let http =
+            reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(40)).build()?;
         Ok(Self { url, token, http })
     }
 

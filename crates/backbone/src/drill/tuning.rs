@@ -57,6 +57,10 @@ pub(crate) fn hurry(variables: &mut Variables) {
     for service in SERVICES {
         // A run of many worlds on few cores; the services share the machine with the customers.
         variables.set(service, "database.pool_size", "12".to_owned());
-        variables.set(service, "log.filter", "info,actix_server=warn,recloser_event=warn".to_owned());
+        variables.set(
+            service,
+            "log.filter",
+            "info,actix_server=warn,recloser_event=warn".to_owned(),
+        );
     }
 }

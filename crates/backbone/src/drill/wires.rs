@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
+use faultproxy::{Action, Direction, Proxy, Trap, TrapHandle};
 use url::Url;
 
 use super::smtp::Sink;
@@ -10,41 +11,24 @@ use crate::services::{AUTH, CATALOG, ORDERS, PAYMENTS_STUB, SERVICES, Service};
 use crate::shop::places::Place;
 use crate::shop::variables::Variables;
 
-/// A wire; the proxy comes here.
-pub(crate) struct Wire(SocketAddr);
-
-impl Wire {
-    fn start(upstream: SocketAddr) -> anyhow::Result<Self> {
-        Ok(Self(upstream))
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.0
-    }
-
-    pub(crate) fn heal(&self) {}
-
-    pub(crate) fn set_upstream(&self, _: SocketAddr) {}
-}
-
 /// All wires.
 pub(crate) struct Wires {
     /// From orders to its database.
-    pub(crate) database: Wire,
+    pub(crate) database: Proxy,
     /// From the other services to theirs.
-    pub(crate) databases: Wire,
+    pub(crate) databases: Proxy,
     /// From catalog to its cache.
-    pub(crate) cache: Wire,
+    pub(crate) cache: Proxy,
     /// From orders to the mail server.
-    pub(crate) mail: Wire,
+    pub(crate) mail: Proxy,
     /// From orders to the payment gateway.
-    pub(crate) gateway: Wire,
+    pub(crate) gateway: Proxy,
     /// From orders to the catalog.
-    pub(crate) catalog: Wire,
+    pub(crate) catalog: Proxy,
     /// From orders and catalog to auth.
-    pub(crate) auth: Wire,
+    pub(crate) auth: Proxy,
     /// From customers and the gateway to orders.
-    pub(crate) orders: Wire,
+    pub(crate) orders: Proxy,
 }
 
 impl Wires {
@@ -61,14 +45,14 @@ impl Wires {
         };
         let (postgres, redis) = (address_of(engines.0)?, address_of(engines.1)?);
         let wires = Self {
-            database: Wire::start(postgres)?,
-            databases: Wire::start(postgres)?,
-            cache: Wire::start(redis)?,
-            mail: Wire::start(smtp.address())?,
-            gateway: Wire::start(place(&PAYMENTS_STUB)?)?,
-            catalog: Wire::start(place(&CATALOG)?)?,
-            auth: Wire::start(place(&AUTH)?)?,
-            orders: Wire::start(place(&ORDERS)?)?,
+            database: Proxy::start(postgres)?,
+            databases: Proxy::start(postgres)?,
+            cache: Proxy::start(redis)?,
+            mail: Proxy::start(smtp.address())?,
+            gateway: Proxy::start(place(&PAYMENTS_STUB)?)?,
+            catalog: Proxy::start(place(&CATALOG)?)?,
+            auth: Proxy::start(place(&AUTH)?)?,
+            orders: Proxy::start(place(&ORDERS)?)?,
         };
         wires.connect(variables)?;
         Ok(wires)
@@ -97,9 +81,17 @@ impl Wires {
     }
 
     /// Everything passes again.
-    pub(crate) fn heal(&self) {
+    pub(crate) fn heal(&self) -> anyhow::Result<()> {
         for wire in self.all() {
-            wire.heal();
+            wire.heal().context("a port of ours cannot be opened again")?;
+        }
+        Ok(())
+    }
+
+    /// The same seed, the same delays.
+    pub(crate) fn seed(&self, seed: u64) {
+        for wire in self.all() {
+            wire.seed(seed);
         }
     }
 
@@ -111,20 +103,26 @@ impl Wires {
         Ok(())
     }
 
-    fn all(&self) -> [&Wire; 8] {
+    fn all(&self) -> [&Proxy; 8] {
         let Self { database, databases, cache, mail, gateway, catalog, auth, orders } = self;
         [database, databases, cache, mail, gateway, catalog, auth, orders]
     }
 }
 
+/// Lays a trap for what orders sends over a wire.
+pub(crate) fn trap(wire: &Proxy, pattern: &str, nth: usize, then: Action) -> TrapHandle {
+    let pattern = pattern.as_bytes().to_vec();
+    wire.trap(Trap { direction: Direction::ToServer, pattern, nth, then })
+}
+
 /// The address of a wire for those who speak HTTP.
-pub(crate) fn url(wire: &Wire) -> String {
+pub(crate) fn url(wire: &Proxy) -> String {
     format!("http://{}", wire.address())
 }
 
 /// Sends a service that has the whole URL of a server, password and all, through a wire.
 fn through(
-    wire: &Wire,
+    wire: &Proxy,
     service: &Service,
     key: &str,
     variables: &mut Variables,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use futures_util::future::try_join_all;
 use orders::domain::OrderState;
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::customer::{Customer, Doors};
@@ -29,12 +30,10 @@ use crate::shop::engines::Engines;
 use crate::shop::places::Place;
 use crate::shop::secrets::Secrets;
 use crate::shop::variables::Variables;
-use crate::shop::{databases, output, settings};
+use crate::shop::{databases, output, readiness, settings};
 
 /// So many people; each has several orders at once.
 const CUSTOMERS: usize = 4;
-/// How long things may take to come to rest after the last fault: the T of I10.
-const REST: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
 
 /// The shop. Dropping it stops everything.
@@ -54,6 +53,7 @@ pub(crate) struct World {
     pub(crate) history: Arc<History>,
     pub(crate) shelf: Shelf,
     pub(crate) webhook_secret: String,
+    gateway_key: String,
     stock: Mutex<BTreeMap<String, i64>>,
     engines: tokio::sync::Mutex<Engines>,
     data: DataDir,
@@ -90,7 +90,8 @@ impl World {
         let wires = Wires::lay((&urls.0, &urls.1), &smtp, &places, &mut variables).await?;
         let log = File::create(folder.path().join("services.log"))?;
         let (output, _writer) = output::start_in(log);
-        let process = |service, variables: &Variables| Process::new(service, variables.clone(), &output);
+        let process =
+            |service, variables: &Variables| Process::new(service, variables.clone(), &output);
         let token = variables.get(&PAYMENTS_STUB, "control.token").unwrap_or_default().to_owned();
         let mut world = Self {
             orders: process(&ORDERS, &variables)?,
@@ -101,6 +102,7 @@ impl World {
             stub: Stub::new(control, token)?,
             database: Databases::new(&urls.0)?,
             webhook_secret: secrets.webhook_secret.clone(),
+            gateway_key: secrets.gateway_secret_key.clone(),
             wires,
             smtp,
             customers: Vec::new(),
@@ -134,7 +136,8 @@ impl World {
             }
         });
         self.customers = try_join_all(signed_up).await?;
-        let query = "SELECT 'book_' || replace(book_id::text, '-', '') AS book_id, available AS copies
+        let query =
+            "SELECT 'book_' || replace(book_id::text, '-', '') AS book_id, available AS copies
                      FROM stock ORDER BY available DESC, book_id LIMIT 12";
         let books: Vec<Counted> = self.database.rows("catalog", query).await?;
         let mut books = books.into_iter().map(|book| book.book_id);
@@ -170,7 +173,7 @@ impl World {
 
     /// Undoes every fault, whatever it was.
     pub(crate) async fn heal(&self) -> anyhow::Result<()> {
-        self.wires.heal();
+        self.wires.heal()?;
         self.smtp.set(Mood::Friendly);
         for process in [&self.auth, &self.catalog, &self.gateway, &self.orders] {
             process.mend().await?;
@@ -188,8 +191,8 @@ impl World {
     }
 
     /// Waits until nothing is left to be done, or for as long as that may take; says what is left.
-    pub(crate) async fn rest(&self) -> anyhow::Result<Backlog> {
-        let deadline = Instant::now() + REST;
+    pub(crate) async fn rest(&self, patience: Duration) -> anyhow::Result<Backlog> {
+        let deadline = Instant::now() + patience;
         let mut quiet = 0;
         loop {
             let backlog = self.backlog().await?;
@@ -202,16 +205,13 @@ impl World {
         }
     }
 
-    async fn backlog(&self) -> anyhow::Result<Backlog> {
+    /// What is left to be done now.
+    pub(crate) async fn backlog(&self) -> anyhow::Result<Backlog> {
         let ends = OrderState::ALL.into_iter().filter(|state| state.is_final());
         let ends = ends.map(|state| format!("'{}'", state.as_str())).collect::<Vec<_>>().join(", ");
-        let refunds = if self.has_refunds().await? {
-            "(SELECT count(*) FROM refunds WHERE state = 'pending')"
-        } else {
-            "0"
-        };
         let query = format!(
-            "SELECT (SELECT count(*) FROM orders WHERE state NOT IN ({ends})) AS orders, {refunds} AS refunds,
+            "SELECT (SELECT count(*) FROM orders WHERE state NOT IN ({ends})) AS orders, 
+                    (SELECT count(*) FROM refunds WHERE state = 'pending') AS refunds,
                     (SELECT count(*) FROM outbox WHERE delivered_at IS NULL) AS outbox,
                     (SELECT count(*) FROM gateway_events WHERE applied_at IS NULL) AS inbox"
         );
@@ -220,12 +220,6 @@ impl World {
         let deliveries: Count = self.database.row("payments", query).await?;
         backlog.deliveries = deliveries.count;
         Ok(backlog)
-    }
-
-    /// Whether this version of orders gives money back.
-    pub(crate) async fn has_refunds(&self) -> anyhow::Result<bool> {
-        let query = "SELECT count(*) AS count FROM information_schema.tables WHERE table_name = 'refunds'";
-        Ok(self.database.row::<Count>("orders", query).await?.count > 0)
     }
 
     /// Stops PostgreSQL and starts it again.
@@ -240,6 +234,18 @@ impl World {
     /// The cache's own address, past the proxy.
     pub(crate) async fn redis_url(&self) -> String {
         self.engines.lock().await.redis().url.to_owned()
+    }
+
+    /// An event of the gateway, as its API shows it.
+    pub(crate) async fn event(&self, id: &str) -> anyhow::Result<Value> {
+        let url = format!("{}/v1/events/{id}", self.gateway.place.url());
+        let request = readiness::client()?.get(url).bearer_auth(&self.gateway_key);
+        Ok(request.send().await?.error_for_status()?.json().await?)
+    }
+
+    /// A file of this world, for a fault that needs one.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// Copies the services' log to where somebody looks.

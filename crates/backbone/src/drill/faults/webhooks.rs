@@ -1,0 +1,162 @@
+//! F11–F14 and F16: webhooks come often, early, in another order, never, or to somebody who dies.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use faultproxy::{Action, Weather};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::sleep;
+
+use super::meanwhile;
+use crate::drill::run::Run;
+use crate::drill::stub::{CONFIRM, CREATE};
+use crate::drill::wires;
+
+#[derive(Deserialize)]
+struct Count {
+    count: u64,
+}
+
+/// F11.
+pub(super) async fn repeated(run: &Run<'_>) -> anyhow::Result<()> {
+    run.world.stub.webhooks(json!({"duplicate": 10})).await?;
+    let before = received(run).await?;
+    run.load().await;
+    run.struck("webhooks received, each eleven times", received(run).await? - before);
+    Ok(())
+}
+
+/// F12: the answer to a request is held until the event that it caused has arrived.
+pub(super) async fn early(run: &Run<'_>) -> anyhow::Result<()> {
+    let stub = &run.world.stub;
+    let plans = run.plans();
+    let hold = async {
+        // In turns, because both wait for the same few orders.
+        for path in [CREATE, CONFIRM, CONFIRM, CREATE] {
+            let before = stored(run).await?;
+            let wish = json!({"match": {"method": "POST", "path": path}, "point": "before_answer", "times": 3});
+            let barrier = stub.barrier_of(wish).await?;
+            if stub.holds(&barrier, Duration::from_secs(2)).await? {
+                sleep(Duration::from_millis(350)).await;
+                run.struck(
+                    format!("events stored while {path} was not answered"),
+                    stored(run).await? - before,
+                );
+            }
+            stub.release(&barrier).await;
+        }
+        Ok(())
+    };
+    meanwhile(run, &plans, hold).await
+}
+
+/// F13.
+pub(super) async fn reordered(run: &Run<'_>) -> anyhow::Result<()> {
+    let wish = json!({"reorder": true, "delay_ms": 1200, "seed": run.roll(1 << 30)});
+    run.world.stub.webhooks(wish).await?;
+    let before = inversions(run).await?;
+    run.load().await;
+    // The last ones are still on their way.
+    sleep(Duration::from_millis(1200)).await;
+    run.struck(
+        "events that came after a later one about the same thing",
+        inversions(run).await? - before,
+    );
+    Ok(())
+}
+
+/// F14.
+pub(super) async fn lost(run: &Run<'_>) -> anyhow::Result<()> {
+    run.world.stub.webhooks(json!({"drop": true})).await?;
+    let before = stored(run).await?;
+    run.load().await;
+    run.world.let_deadlines_pass().await?;
+    // Before the heal, which would let them through again.
+    let backlog = run.world.rest(run.patience).await?;
+    run.expect(backlog.orders == 0, || format!("without webhooks, {} orders wait", backlog.orders));
+    let query = "SELECT count(*) AS count FROM webhook_deliveries WHERE delivered_at IS NULL";
+    let dropped: Count = run.world.database.row("payments", query).await?;
+    run.struck("webhooks that were never sent", dropped.count);
+    run.struck("events that came by another way", stored(run).await? - before);
+    Ok(())
+}
+
+/// F16.
+pub(super) async fn refused(run: &Run<'_>) -> anyhow::Result<()> {
+    let world = run.world;
+    let plans = run.plans();
+    match run.roll(3) {
+        0 | 1 => {
+            // The name of the event is a parameter of the statement that stores it.
+            let then =
+                run.pick(&[Action::HoldBefore, Action::HoldAfter]).unwrap_or(Action::HoldBefore);
+            let nth = 1 + usize::try_from(run.roll(4))?;
+            let trap = wires::trap(&world.wires.database, "evt_", nth, then);
+            let kill = async {
+                if trap.sprung().await {
+                    world.orders.kill().await;
+                    run.struck(format!("killed while it stored an event ({then:?})"), 1);
+                    world.orders.start().await?;
+                }
+                Ok(())
+            };
+            meanwhile(run, &plans, kill).await
+        }
+        how => {
+            let weather = if how == 2 { Weather::Silent } else { Weather::Reset };
+            let break_it = async {
+                sleep(Duration::from_millis(150)).await;
+                world.wires.orders.set(weather)?;
+                sleep(Duration::from_secs(1)).await;
+                let query = "SELECT count(*) AS count FROM webhook_deliveries WHERE due_at IS NOT NULL AND attempts > 0";
+                let late: Count = world.database.row("payments", query).await?;
+                run.struck(format!("webhooks that came to {weather:?}"), late.count);
+                world.wires.orders.heal()?;
+                Ok(())
+            };
+            meanwhile(run, &plans, break_it).await
+        }
+    }
+}
+
+/// How many webhooks orders has received, copies and all.
+async fn received(run: &Run<'_>) -> anyhow::Result<u64> {
+    run.counter("shop_webhooks_total", "").await
+}
+
+async fn stored(run: &Run<'_>) -> anyhow::Result<u64> {
+    let query = "SELECT count(*) AS count FROM gateway_events";
+    Ok(run.world.database.row::<Count>("orders", query).await?.count)
+}
+
+#[derive(Deserialize)]
+struct Made {
+    id: String,
+    seq: i64,
+}
+
+#[derive(Deserialize)]
+struct Got {
+    event_id: String,
+    object: String,
+}
+
+/// Pairs of events about the same thing of which the later one came first.
+async fn inversions(run: &Run<'_>) -> anyhow::Result<u64> {
+    let made: Vec<Made> = run.world.database.rows("payments", "SELECT id, seq FROM events").await?;
+    let made: BTreeMap<_, _> = made.into_iter().map(|event| (event.id, event.seq)).collect();
+    let query =
+        "SELECT event_id, coalesce(to_jsonb(e)->>'object_id', to_jsonb(e)->>'intent_id') AS object
+                 FROM gateway_events e ORDER BY received_at";
+    let got: Vec<Got> = run.world.database.rows("orders", query).await?;
+    let mut latest = BTreeMap::<&str, i64>::new();
+    let mut count = 0;
+    for event in &got {
+        let Some(seq) = made.get(&event.event_id) else { continue };
+        let before = latest.entry(&event.object).or_insert(*seq);
+        count += u64::from(*before > *seq);
+        *before = (*before).max(*seq);
+    }
+    Ok(count)
+}
