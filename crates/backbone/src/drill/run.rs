@@ -142,7 +142,6 @@ pub(crate) async fn run(
     let run = Run::new(world, (fault, seed), options);
     (fault.strike)(&run).await?;
     world.heal().await?;
-    world.let_deadlines_pass().await?;
     let backlog = world.rest(run.patience).await?;
 
     let mut facts = Facts::gather(world).await?;

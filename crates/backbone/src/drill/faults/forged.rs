@@ -31,7 +31,6 @@ struct Hash {
 
 pub(super) async fn strike(run: &Run<'_>) -> anyhow::Result<()> {
     run.load().await;
-    run.world.let_deadlines_pass().await?;
     // Nothing may move by itself while the tables are compared.
     run.world.rest(run.patience).await?;
     let event = genuine(run).await?;

@@ -71,7 +71,6 @@ pub(super) async fn lost(run: &Run<'_>) -> anyhow::Result<()> {
     run.world.stub.webhooks(json!({"drop": true})).await?;
     let before = stored(run).await?;
     run.load().await;
-    run.world.let_deadlines_pass().await?;
     // Before the heal, which would let them through again.
     let backlog = run.world.rest(run.patience).await?;
     run.expect(backlog.orders == 0, || format!("without webhooks, {} orders wait", backlog.orders));
