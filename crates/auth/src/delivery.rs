@@ -31,9 +31,5 @@ pub fn worker(state: &State, mailer: Mailer) -> Worker {
 async fn deliver(mailer: &Mailer, delivery: Delivery) -> anyhow::Result<()> {
     anyhow::ensure!(delivery.kind == MAIL, "nobody delivers promises of this kind");
     let mail: Mail = serde_json::from_value(delivery.payload)?;
-    // Mail servers like to repeat the address that they refuse, and this error goes into the log.
-    mailer
-        .send(&mail)
-        .await
-        .map_err(|error| anyhow::anyhow!(error.to_string().replace(&mail.to, "<recipient>")))
+    Ok(mailer.send(&mail).await?)
 }

@@ -53,8 +53,10 @@ pub enum MailError {
     #[error("the message cannot be built: {0}")]
     Message(#[from] lettre::error::Error),
     /// The server refused it or did not answer.
+    ///
+    /// In its words, without the recipient's address: servers like to repeat what they refuse, and errors are logged.
     #[error("the mail server: {0}")]
-    Smtp(#[from] lettre::transport::smtp::Error),
+    Smtp(String),
     /// The folder cannot be written to.
     #[error("the mail folder {folder}: {source}")]
     Folder {
@@ -109,7 +111,9 @@ impl Mailer {
             .header(ContentType::TEXT_PLAIN)
             .body(body(&mail.text))?;
         match &*self.transport {
-            Transport::Smtp(smtp) => smtp.send(message).await.map(drop).map_err(MailError::from),
+            Transport::Smtp(smtp) => smtp.send(message).await.map(drop).map_err(|error| {
+                MailError::Smtp(error.to_string().replace(&mail.to, "<recipient>"))
+            }),
             Transport::Folder(folder) => write(folder, &mail.id, message.formatted())
                 .await
                 .map_err(|source| MailError::Folder { folder: folder.clone(), source }),

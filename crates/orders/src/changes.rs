@@ -5,8 +5,7 @@ use diesel_async::AsyncConnection as _;
 use uuid::Uuid;
 
 use crate::app::State;
-use crate::domain::{Cause, Fact, Order, OrderId, OrderState};
-use crate::store::payments::NewAttempt;
+use crate::domain::{Cause, Fact, NextTry, Order, OrderId, OrderState};
 use crate::store::{orders, payments};
 use crate::transition;
 
@@ -86,9 +85,11 @@ pub async fn try_another_card(
             if attempt > MOST_ATTEMPTS {
                 return Err(ChangeError::TooManyAttempts);
             }
-            let new = NewAttempt { attempt, idempotency_key: key, payment_method };
-            payments::begin_attempt(tx, id, &new, terms.now).await?;
-            let fact = Fact::AnotherCard(attempt, payment_method.to_owned());
+            let fact = Fact::AnotherCard(NextTry {
+                attempt,
+                idempotency_key: key.to_owned(),
+                payment_method: payment_method.to_owned(),
+            });
             Ok(transition::apply(tx, &order, (&fact, Cause::Request), terms).await?.order)
         })
         .await?;

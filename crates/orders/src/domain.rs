@@ -11,6 +11,6 @@ pub mod refund;
 pub use decision::Step;
 pub use intent::{Intent, IntentStatus};
 pub use lines::{BookId, Cart, CartLine, Quote};
-pub use order::{Cause, Fact, Order, OrderId, OrderLine, Payment};
+pub use order::{Cause, Fact, NextTry, Order, OrderId, OrderLine, Payment};
 pub use order_state::OrderState;
 pub use refund::{NotRefundable, Refund, RefundId, RefundReason, RefundState};

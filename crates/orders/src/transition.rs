@@ -107,9 +107,10 @@ async fn note(
             order.payment.intent_id = Some(intent_id.clone());
             order.payment.confirm_attempt = 1;
         }
-        Fact::AnotherCard(attempt, payment_method) => {
-            order.payment.confirm_attempt = *attempt;
-            order.payment_method.clone_from(payment_method);
+        Fact::AnotherCard(next) => {
+            payments::begin_attempt(tx, order.id, next, now).await?;
+            order.payment.confirm_attempt = next.attempt;
+            order.payment_method.clone_from(&next.payment_method);
         }
         Fact::Confirmed(intent) | Fact::IntentSeen(intent) => {
             note_intent(tx, order, intent, now).await?;

@@ -51,12 +51,14 @@ impl Connector {
         let mut config: tokio_postgres::Config = url
             .parse()
             .map_err(|error| DbError::Setup(format!("setting `database.url`: {error}")))?;
+        // What the URL itself asks for (`?options=-c search_path=…`) holds beside it.
+        let own = config.get_options().unwrap_or_default().to_owned();
         config
             .application_name(service)
             .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
             // The server gives up on its own, even when we are killed in the middle of a transaction.
             .options(format!(
-                "-c statement_timeout={0} -c lock_timeout={0} -c idle_in_transaction_session_timeout=30000",
+                "{own} -c statement_timeout={0} -c lock_timeout={0} -c idle_in_transaction_session_timeout=30000",
                 settings.statement_timeout_ms
             ));
         let tls = if config.get_ssl_mode() == SslMode::Require {

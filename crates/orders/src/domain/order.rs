@@ -94,8 +94,19 @@ pub enum Fact {
     IntentSeen(Intent),
     /// It is too late, or not wanted any more, and no PaymentIntent was ever confirmed.
     GivenUp,
-    /// Its customer tries another card: the try of this number, with this payment method.
-    AnotherCard(i32, String),
+    /// Its customer tries another card.
+    AnotherCard(NextTry),
+}
+
+/// A try to pay with another card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NextTry {
+    /// Its number, from 2.
+    pub attempt: i32,
+    /// The client's name for it.
+    pub idempotency_key: String,
+    /// The card.
+    pub payment_method: String,
 }
 
 /// Who brought a fact.

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::schema::{payment_attempts, payments};
-use crate::domain::OrderId;
+use crate::domain::{NextTry, OrderId};
 
 /// Stores the PaymentIntent and counts the first try to charge: before it is made.
 pub async fn set_intent(
@@ -65,37 +65,26 @@ pub async fn set_redirect(
     Ok(())
 }
 
-/// A try with another card.
-#[derive(Clone, Debug)]
-pub struct NewAttempt<'a> {
-    /// Its number, from 2.
-    pub attempt: i32,
-    /// The client's name for it.
-    pub idempotency_key: &'a str,
-    /// The card.
-    pub payment_method: &'a str,
-}
-
 /// Writes a try with another card, and counts it.
 pub async fn begin_attempt(
     connection: &mut Connection,
     id: OrderId,
-    new: &NewAttempt<'_>,
+    next: &NextTry,
     now: DateTime<Utc>,
 ) -> QueryResult<()> {
     diesel::insert_into(payment_attempts::table)
         .values((
             payment_attempts::order_id.eq(id.0),
-            payment_attempts::attempt.eq(new.attempt),
-            payment_attempts::idempotency_key.eq(new.idempotency_key),
-            payment_attempts::payment_method.eq(new.payment_method),
+            payment_attempts::attempt.eq(next.attempt),
+            payment_attempts::idempotency_key.eq(&next.idempotency_key),
+            payment_attempts::payment_method.eq(&next.payment_method),
             payment_attempts::created_at.eq(now),
         ))
         .prepared()
         .execute(connection)
         .await?;
     diesel::update(payments::table.find(id.0))
-        .set(payments::confirm_attempt.eq(new.attempt))
+        .set(payments::confirm_attempt.eq(next.attempt))
         .prepared()
         .execute(connection)
         .await?;

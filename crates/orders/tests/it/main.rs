@@ -9,6 +9,7 @@ mod cancel;
 mod cards;
 mod checkout;
 mod documentation;
+mod fencing;
 mod gateway_trouble;
 mod reconcile;
 mod refunds;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::intent::PaymentError;
-use crate::domain::{OrderId, Payment};
+use crate::domain::{NextTry, OrderId, Payment};
 
 /// The edges, as the database enforces them.
 const MIGRATION: &str = include_str!("../../../migrations/2026-11-22-000003_refunds/up.sql");
@@ -84,7 +84,11 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         Just(Fact::OutcomeUnknown),
         Just(Fact::MethodRefused("resource_missing".to_owned())),
         Just(Fact::GivenUp),
-        Just(Fact::AnotherCard(2, "pm_card_mastercard".to_owned())),
+        Just(Fact::AnotherCard(NextTry {
+            attempt: 2,
+            idempotency_key: "k2".to_owned(),
+            payment_method: "pm_card_mastercard".to_owned(),
+        })),
         seen,
     ]
 }
