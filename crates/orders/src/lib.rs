@@ -36,8 +36,14 @@ use tokio::sync::Semaphore;
 pub use config::Settings;
 
 /// What the chassis needs to know to start this service.
-pub const DESCRIPTION: Description =
-    Description { name: "orders", defaults: include_str!("../config/default.toml") };
+pub const DESCRIPTION: Description = Description { name: "orders", defaults: DEFAULTS };
+
+#[cfg(not(feature = "planted-bugs"))]
+const DEFAULTS: &str = include_str!("../config/default.toml");
+/// A setting exists when its default does, and this one only in test builds.
+#[cfg(feature = "planted-bugs")]
+const DEFAULTS: &str =
+    concat!(include_str!("../config/default.toml"), "\n[planted]\nbug = \"none\"\n");
 
 /// Runs the service until it is told to stop.
 pub async fn run(settings: Settings, boot: Boot) -> Result<(), RunError> {
