@@ -25,7 +25,7 @@ pub(crate) struct Run<'a> {
     pub(crate) name: String,
     pub(crate) seed: u64,
     fault: &'static str,
-    checkouts: usize,
+    pub(crate) checkouts: usize,
     /// How long things may take to come to rest: the T of I10.
     pub(crate) patience: Duration,
     dice: Mutex<Dice>,
@@ -72,6 +72,12 @@ impl<'a> Run<'a> {
         from.get(usize::try_from(self.roll(most)).unwrap_or_default()).copied()
     }
 
+    /// One of several, the next one with the next seed: so that a few seeds are all of them.
+    pub(crate) fn variant<T: Copy>(&self, of: &[T]) -> Option<T> {
+        let count = u64::try_from(of.len()).unwrap_or_default().max(1);
+        of.get(usize::try_from(self.seed % count).unwrap_or_default()).copied()
+    }
+
     /// The plans of the usual mix.
     pub(crate) fn plans(&self) -> Vec<Plan> {
         self.draw(|dice| load::plans(dice, self.checkouts, &self.name, &self.world.shelf))
@@ -107,9 +113,13 @@ impl<'a> Run<'a> {
     /// Notes that what this fault itself promises does not hold.
     pub(crate) fn expect(&self, holds: bool, what: impl FnOnce() -> String) {
         if !holds {
-            let violation = Violation { invariant: self.fault, what: what() };
-            self.noted().broken.push(violation);
+            self.broke(self.fault, what());
         }
+    }
+
+    /// Notes that an invariant does not hold, as only this fault can see.
+    pub(crate) fn broke(&self, invariant: &'static str, what: String) {
+        self.noted().broken.push(Violation { invariant, what });
     }
 
     /// How many orders are not finished now.

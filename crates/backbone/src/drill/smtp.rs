@@ -176,7 +176,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
                         break;
                     }
                     if let Some(id) = line.strip_prefix("Message-ID: <") {
-                        mail.message_id = id.trim_end_matches('>').to_owned();
+                        id.trim_end_matches('>').clone_into(&mut mail.message_id);
                     }
                 }
                 let Some(answer) = shared.receive(mail.clone()).await else { return };

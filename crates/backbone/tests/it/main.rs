@@ -6,6 +6,7 @@
 
 mod support;
 
+mod drill;
 mod logs;
 mod recover;
 mod refuse;

@@ -11,8 +11,9 @@ pub(super) async fn strike(run: &Run<'_>) -> anyhow::Result<()> {
     // One order first: orders has a token of its own now, and both services have the keys.
     let (first, rest) = plans.split_at(plans.len().min(1));
     load::follow_all(&world.customers, first).await;
-    let weather =
-        run.pick(&[Weather::Refused, Weather::Silent, Weather::Reset]).unwrap_or(Weather::Refused);
+    let weather = run
+        .variant(&[Weather::Refused, Weather::Silent, Weather::Reset])
+        .unwrap_or(Weather::Refused);
     world.wires.auth.set(weather)?;
     load::follow_all(&world.customers, rest).await;
     let query = format!(

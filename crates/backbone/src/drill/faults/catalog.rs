@@ -11,14 +11,14 @@ use tokio::time::sleep;
 use super::meanwhile;
 use crate::drill::run::Run;
 
-const OUTAGE: Duration = Duration::from_millis(1000);
+const OUTAGE: Duration = Duration::from_secs(1);
 
 /// F19.
 pub(super) async fn cache(run: &Run<'_>) -> anyhow::Result<()> {
     let wire = &run.world.wires.cache;
     // Filled first: an empty cache that goes is no loss.
     read_all(run).await?;
-    match run.roll(4) {
+    match run.seed % 5 {
         0 => wire.set(Weather::Refused)?,
         1 => wire.set(Weather::Silent)?,
         2 => {
@@ -118,7 +118,7 @@ async fn wrong_totals(run: &Run<'_>) -> anyhow::Result<()> {
 pub(super) async fn down(run: &Run<'_>) -> anyhow::Result<()> {
     let world = run.world;
     let plans = run.plans();
-    let how = run.roll(3);
+    let how = run.seed % 4;
     let break_it = async {
         sleep(Duration::from_millis(run.roll(100))).await;
         match how {

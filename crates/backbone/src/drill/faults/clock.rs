@@ -39,7 +39,7 @@ pub(super) async fn strike(run: &Run<'_>) -> anyhow::Result<()> {
     world.orders.equip(variables.to_vec()).await;
     world.orders.start().await?;
 
-    let jump = run.pick(&["+3600", "-3600", "+30", "-30"]).unwrap_or("+3600");
+    let jump = run.variant(&["+3600", "-3600", "+30", "-30"]).unwrap_or("+3600");
     let plans = run.plans();
     let turn = async {
         sleep(Duration::from_millis(150)).await;

@@ -20,7 +20,7 @@ const END_SESSIONS: &str =
 /// F17: connections are cut between COMMIT and its acknowledgement; each third run the server restarts, too.
 pub(super) async fn cut(run: &Run<'_>) -> anyhow::Result<()> {
     let plans = run.plans();
-    let restarts = run.roll(2) == 0;
+    let restarts = run.seed.is_multiple_of(3);
     let (cuts, spread) = (2 + run.roll(3), 8);
     let cut = async {
         for _ in 0..cuts {
@@ -44,7 +44,7 @@ pub(super) async fn cut(run: &Run<'_>) -> anyhow::Result<()> {
 
 /// F18.
 pub(super) async fn refusing(run: &Run<'_>) -> anyhow::Result<()> {
-    match run.pick(&["read-only", "locked", "40001", "53100"]) {
+    match run.variant(&["read-only", "locked", "40001", "53100"]) {
         Some("read-only") => read_only(run).await,
         Some("locked") => locked(run).await,
         Some(code) => failing(run, code).await,

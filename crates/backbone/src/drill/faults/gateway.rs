@@ -19,17 +19,20 @@ const OUTAGE: Duration = Duration::from_millis(1500);
 /// F2.
 pub(super) async fn reset(run: &Run<'_>) -> anyhow::Result<()> {
     let lost = |times: u64| json!({"when": "after_effect", "action": "reset", "times": times});
-    run.world.stub.fault((POST, CONFIRM), lost(4)).await?;
-    run.world.stub.fault((POST, CREATE), lost(2)).await?;
+    run.world.stub.fault((POST, CONFIRM), lost(many(run))).await?;
+    run.world.stub.fault((POST, CREATE), lost(many(run))).await?;
     run.world.stub.fault((POST, CANCEL), lost(1)).await?;
     run.load().await;
     count(run, "answers lost after the effect").await
 }
 
-/// F3.
+/// F3: in every other run no webhook comes to the rescue.
 pub(super) async fn late(run: &Run<'_>) -> anyhow::Result<()> {
-    let late =
-        json!({"when": "after_effect", "action": "delay", "delay_ms": TOO_LATE_MS, "times": 4});
+    if run.seed.is_multiple_of(2) {
+        run.world.stub.webhooks(json!({"drop": true})).await?;
+    }
+    let late = json!({"when": "after_effect", "action": "delay", "delay_ms": TOO_LATE_MS,
+                      "times": many(run)});
     run.world.stub.fault((POST, CONFIRM), late).await?;
     run.load().await;
     count(run, "answers too late").await
@@ -46,7 +49,7 @@ pub(super) async fn repeated_500(run: &Run<'_>) -> anyhow::Result<()> {
 /// F5: for a while, all calls.
 pub(super) async fn down(run: &Run<'_>) -> anyhow::Result<()> {
     let world = run.world;
-    let how = run.pick(&[0, 500, 502, 503]).unwrap_or_default();
+    let how = run.variant(&[0, 500, 502, 503]).unwrap_or_default();
     let plans = run.plans();
     let outage = async {
         if how == 0 {
@@ -110,7 +113,7 @@ pub(super) async fn busy(run: &Run<'_>) -> anyhow::Result<()> {
 /// F8.
 pub(super) async fn killed(run: &Run<'_>) -> anyhow::Result<()> {
     let world = run.world;
-    let point = run.pick(&["after_effect", "before_answer", "arrived"]).unwrap_or("arrived");
+    let point = run.variant(&["after_effect", "before_answer", "arrived"]).unwrap_or("arrived");
     let path = run.pick(&[CONFIRM, CONFIRM, CREATE]).unwrap_or(CONFIRM);
     let barrier = world.stub.barrier((POST, path), point, 1 + run.roll(2)).await?;
     let plans = run.plans();
@@ -139,6 +142,12 @@ pub(super) async fn forgetful(run: &Run<'_>) -> anyhow::Result<()> {
     };
     meanwhile(run, &plans, forget).await?;
     count(run, "answers lost after the effect").await
+}
+
+/// So often that some calls fail with all their tries, and have to be made again by somebody else.
+fn many(run: &Run<'_>) -> u64 {
+    let checkouts = u64::try_from(run.checkouts).unwrap_or_default();
+    checkouts + checkouts / 2
 }
 
 async fn count(run: &Run<'_>, what: &str) -> anyhow::Result<()> {

@@ -12,7 +12,7 @@ use crate::drill::smtp::Mood;
 pub(super) async fn strike(run: &Run<'_>) -> anyhow::Result<()> {
     let (smtp, plans) = (&run.world.smtp, run.plans());
     let moods = [Mood::Busy, Mood::Refusing, Mood::AcceptThenCut, Mood::Hanging];
-    let mood = run.pick(&moods).unwrap_or_default();
+    let mood = run.variant(&moods).unwrap_or_default();
     let before = smtp.struck();
     let sulk = async {
         if run.roll(4) == 0 {

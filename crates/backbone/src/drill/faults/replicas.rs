@@ -16,7 +16,7 @@ use crate::drill::stub::CONFIRM;
 use crate::drill::wires;
 
 /// Longer than a lease.
-const PAUSE: Duration = Duration::from_millis(3000);
+const PAUSE: Duration = Duration::from_secs(3);
 /// How long a barrier is waited for.
 const OCCASION: Duration = Duration::from_secs(5);
 /// Long enough for a replica to write what it knows, and shorter than the other one waits for the gateway.

@@ -1,6 +1,6 @@
 //! F11–F14 and F16: webhooks come often, early, in another order, never, or to somebody who dies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use faultproxy::{Action, Weather};
@@ -85,16 +85,18 @@ pub(super) async fn lost(run: &Run<'_>) -> anyhow::Result<()> {
 pub(super) async fn refused(run: &Run<'_>) -> anyhow::Result<()> {
     let world = run.world;
     let plans = run.plans();
-    match run.roll(3) {
-        0 | 1 => {
-            // The name of the event is a parameter of the statement that stores it.
-            let then =
-                run.pick(&[Action::HoldBefore, Action::HoldAfter]).unwrap_or(Action::HoldBefore);
+    match run.seed % 4 {
+        variant @ 0..=2 => {
+            // The kind of the event is a parameter of the statement that stores it, and of no other.
+            let then = if variant < 2 { Action::HoldBefore } else { Action::HoldAfter };
             let nth = 1 + usize::try_from(run.roll(4))?;
-            let trap = wires::trap(&world.wires.database, "evt_", nth, then);
+            let trap = wires::trap(&world.wires.database, "payment_intent.", nth, then);
             let kill = async {
                 if trap.sprung().await {
+                    // Time enough for an answer that should not be given yet.
+                    sleep(Duration::from_millis(100)).await;
                     world.orders.kill().await;
+                    lost_events(run).await?;
                     run.struck(format!("killed while it stored an event ({then:?})"), 1);
                     world.orders.start().await?;
                 }
@@ -102,8 +104,8 @@ pub(super) async fn refused(run: &Run<'_>) -> anyhow::Result<()> {
             };
             meanwhile(run, &plans, kill).await
         }
-        how => {
-            let weather = if how == 2 { Weather::Silent } else { Weather::Reset };
+        _ => {
+            let weather = run.pick(&[Weather::Silent, Weather::Reset]).unwrap_or_default();
             let break_it = async {
                 sleep(Duration::from_millis(150)).await;
                 world.wires.orders.set(weather)?;
@@ -117,6 +119,27 @@ pub(super) async fn refused(run: &Run<'_>) -> anyhow::Result<()> {
             meanwhile(run, &plans, break_it).await
         }
     }
+}
+
+/// What was acknowledged must be stored at this very moment: later it could also have come by the gateway's list.
+async fn lost_events(run: &Run<'_>) -> anyhow::Result<()> {
+    // The gateway notes what it has been told; give it the time.
+    sleep(Duration::from_millis(100)).await;
+    let names = |rows: Vec<Named>| rows.into_iter().map(|row| row.id).collect::<BTreeSet<_>>();
+    let query = "SELECT e.id FROM webhook_deliveries d JOIN events e ON e.id = d.event_id
+                 WHERE d.delivered_at IS NOT NULL AND e.type LIKE 'payment_intent.%'";
+    let acknowledged = names(run.world.database.rows("payments", query).await?);
+    let query = "SELECT event_id AS id FROM gateway_events";
+    let stored = names(run.world.database.rows("orders", query).await?);
+    for id in acknowledged.difference(&stored) {
+        run.broke("I4", format!("{id} was acknowledged, and was not stored when orders died"));
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Named {
+    id: String,
 }
 
 /// How many webhooks orders has received, copies and all.
