@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chassis::mail::{Mail, Mailer};
+use chassis::mail::{self, Mailer};
 use chassis::outbox::{Delivery, Relay};
 use chassis::worker::Worker;
 
@@ -30,6 +30,5 @@ pub fn worker(state: &State, mailer: Mailer) -> Worker {
 
 async fn deliver(mailer: &Mailer, delivery: Delivery) -> anyhow::Result<()> {
     anyhow::ensure!(delivery.kind == MAIL, "nobody delivers promises of this kind");
-    let mail: Mail = serde_json::from_value(delivery.payload)?;
-    Ok(mailer.send(&mail).await?)
+    mail::deliver(mailer, delivery.payload).await
 }

@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use lettre::message::header::{ContentTransferEncoding, ContentType};
 use lettre::message::{Body, Mailbox};
+use lettre::transport::smtp::response::Severity;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use serde::{Deserialize, Serialize};
 
 use crate::boot::RunError;
 use crate::config::{Secret, optional_secret};
+use crate::outbox::Futile;
 
 /// Where mail goes.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -52,11 +54,13 @@ pub enum MailError {
     /// The parts do not make a message.
     #[error("the message cannot be built: {0}")]
     Message(#[from] lettre::error::Error),
-    /// The server refused it or did not answer.
-    ///
-    /// In its words, without the recipient's address: servers like to repeat what they refuse, and errors are logged.
+    /// The server refused it, with this code (RFC 5321 §4.2). Its words are left out: servers like to repeat the address
+    /// that they refuse, and errors are logged.
+    #[error("the mail server refuses it: {0}")]
+    Refused(lettre::transport::smtp::response::Code),
+    /// The server did not answer.
     #[error("the mail server: {0}")]
-    Smtp(String),
+    Smtp(#[source] lettre::transport::smtp::Error),
     /// The folder cannot be written to.
     #[error("the mail folder {folder}: {source}")]
     Folder {
@@ -65,6 +69,32 @@ pub enum MailError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl MailError {
+    /// Whether the same mail will be refused again: the code of the answer is 5xx, or it is no mail at all.
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Address(_) | Self::Message(_) => true,
+            Self::Refused(code) => code.severity == Severity::PermanentNegativeCompletion,
+            Self::Smtp(_) | Self::Folder { .. } => false,
+        }
+    }
+}
+
+/// Whether mail can be sent to this address. For `#[garde(custom(mail::is_address))]`.
+pub fn is_address(value: &str, _: &()) -> garde::Result {
+    let parsed = value.parse::<lettre::Address>();
+    parsed.map(drop).map_err(garde::Error::new)
+}
+
+/// The delivery of the promise of a mail: what will be refused again is [`Futile`].
+pub async fn deliver(mailer: &Mailer, payload: serde_json::Value) -> anyhow::Result<()> {
+    let mail: Mail = serde_json::from_value(payload)?;
+    match mailer.send(&mail).await {
+        Err(error) if error.is_permanent() => Err(Futile(error.to_string()).into()),
+        outcome => Ok(outcome?),
+    }
 }
 
 /// Sends mail; clones share the connections.
@@ -111,9 +141,12 @@ impl Mailer {
             .header(ContentType::TEXT_PLAIN)
             .body(body(&mail.text))?;
         match &*self.transport {
-            Transport::Smtp(smtp) => smtp.send(message).await.map(drop).map_err(|error| {
-                MailError::Smtp(error.to_string().replace(&mail.to, "<recipient>"))
-            }),
+            Transport::Smtp(smtp) => {
+                smtp.send(message).await.map(drop).map_err(|error| match error.status() {
+                    Some(code) => MailError::Refused(code),
+                    None => MailError::Smtp(error),
+                })
+            }
             Transport::Folder(folder) => write(folder, &mail.id, message.formatted())
                 .await
                 .map_err(|source| MailError::Folder { folder: folder.clone(), source }),

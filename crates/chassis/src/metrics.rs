@@ -153,6 +153,10 @@ impl Metrics {
         self.inner.background.outbox_sent.with_label_values(&[kind, outcome(succeeded)]).inc();
     }
 
+    pub(crate) fn count_abandoned(&self, kind: &str) {
+        self.inner.background.outbox_sent.with_label_values(&[kind, "abandoned"]).inc();
+    }
+
     pub(crate) fn set_outbox(&self, pending: i64, oldest: Duration) {
         self.inner.background.outbox_pending.set(pending);
         self.inner.background.outbox_lag.set(oldest.as_secs_f64());

@@ -35,6 +35,18 @@ use schema::outbox;
 /// The table; a service that uses the outbox runs this before its own migrations.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
+/// A promise that cannot be kept (the other side says that it never will) is tried so many times, in the end every
+/// quarter of an hour: for a day. What is permanent now may be a mistake that somebody mends.
+const MOST_FUTILE_TRIES: i32 = 100;
+/// The longest pause between two futile tries, in milliseconds. Nothing is put off for longer, except by a clock that
+/// was wrong.
+const FUTILE_PAUSE_MS: u32 = 900_000;
+
+/// Why a promise cannot be kept: trying again at once would not help. For `deliver` to answer.
+#[derive(Debug, thiserror::Error)]
+#[error("for good: {0}")]
+pub struct Futile(pub String);
+
 /// How patient a relay is.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -161,13 +173,15 @@ impl Relay {
         let claimed = diesel::sql_query(
             "UPDATE outbox SET due_at = $2, attempts = attempts + 1
              WHERE id = (SELECT id FROM outbox
-                         WHERE delivered_at IS NULL AND due_at <= $1 AND kind = ANY($3)
+                         WHERE delivered_at IS NULL AND (due_at <= $1 OR due_at > $4) AND kind = ANY($3)
                          ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
              RETURNING id, dedupe_key, kind, payload, traceparent, attempts",
         )
         .bind::<Timestamptz, _>(now)
         .bind::<Timestamptz, _>(now + TimeDelta::seconds(self.settings.lease_seconds.into()))
         .bind::<Array<Text>, _>(self.kinds)
+        // What is due later was written by a clock that was wrong, and is due, too.
+        .bind::<Timestamptz, _>(now + TimeDelta::milliseconds(FUTILE_PAUSE_MS.into()))
         .prepared()
         .get_result(&mut connection);
         Ok(claimed.await.optional()?)
@@ -177,7 +191,11 @@ impl Relay {
     async fn mark_delivered(&self, claimed: &Claimed) -> anyhow::Result<()> {
         let mut connection = self.database.get().await?;
         diesel::update(outbox::table.find(claimed.id))
-            .set((outbox::delivered_at.eq(self.clock.now()), outbox::payload.eq(None::<Value>)))
+            .set((
+                outbox::delivered_at.eq(self.clock.now()),
+                outbox::payload.eq(None::<Value>),
+                outbox::last_error.eq(None::<String>),
+            ))
             .prepared()
             .execute(&mut connection)
             .await?;
@@ -187,7 +205,12 @@ impl Relay {
     /// Tries again later: after 1 s, 2 s, 4 s … up to the longest pause, for ever. Not when somebody else has taken
     /// it over since: the number of the attempt is the lease's fencing token.
     async fn postpone(&self, claimed: &Claimed, error: &anyhow::Error) -> anyhow::Result<()> {
-        let pause = pause(claimed.attempts, self.settings.longest_pause_ms);
+        let is_futile = error.downcast_ref::<Futile>().is_some();
+        if is_futile && claimed.attempts >= MOST_FUTILE_TRIES {
+            return self.abandon(claimed, error).await;
+        }
+        let longest = if is_futile { FUTILE_PAUSE_MS } else { self.settings.longest_pause_ms };
+        let pause = pause(claimed.attempts, longest);
         let reason = format!("{error:#}");
         let attempts = claimed.attempts;
         tracing::warn!(cause = reason, attempts, "a delivery failed, next try in {pause}");
@@ -202,6 +225,17 @@ impl Relay {
             .execute(&mut connection)
             .await?;
         Ok(())
+    }
+
+    /// Gives a promise up, and says so loudly: it counts as an abandoned delivery, for the alert.
+    async fn abandon(&self, claimed: &Claimed, error: &anyhow::Error) -> anyhow::Result<()> {
+        self.metrics.count_abandoned(&claimed.kind);
+        tracing::error!(
+            cause = format!("{error:#}"),
+            kind = claimed.kind,
+            "a promise is given up: a person must look at this"
+        );
+        self.mark_delivered(claimed).await
     }
 
     /// The backlog, for the alert that says that promises are not being kept.

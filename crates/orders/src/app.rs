@@ -10,7 +10,7 @@ use chassis::mail::Mailer;
 use chassis::metrics::Metrics;
 use chrono::TimeDelta;
 use prometheus::{IntCounter, IntCounterVec, Opts};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 
@@ -19,8 +19,9 @@ use crate::clients::catalog::Catalog;
 use crate::clients::gateway::Gateway;
 use crate::domain::{Order, OrderState, RefundState};
 use crate::routes::{changes, orders, refunds, stream, webhooks};
+use crate::store::Lease;
 use crate::transition::Terms;
-use crate::watching::Moves;
+use crate::watching::{Audience, Moves};
 
 /// What every handler and worker can reach.
 #[derive(Clone)]
@@ -49,8 +50,8 @@ pub struct State {
     pub refund_wake: Arc<Notify>,
     /// The moves that this process makes.
     pub moves: Moves,
-    /// How many streams of events may be open.
-    pub streams: Arc<Semaphore>,
+    /// Who watches.
+    pub audience: Audience,
     /// Cancelled when the service is told to stop.
     pub shutdown: CancellationToken,
     /// The settings in force.
@@ -61,6 +62,15 @@ impl State {
     /// How long nobody else works on something that has just been taken.
     pub fn lease(&self) -> TimeDelta {
         TimeDelta::seconds(self.settings.checkout.lease_seconds.into())
+    }
+
+    /// What a worker claims by, now.
+    pub fn claim(&self) -> Lease {
+        let (now, checkout) = (self.clock.now(), &self.settings.checkout);
+        let longest_pause = TimeDelta::milliseconds(checkout.longest_pause_ms.into());
+        let deadline = TimeDelta::seconds(checkout.deadline_seconds.into());
+        let horizon = now + deadline.max(self.lease()).max(longest_pause);
+        Lease { now, until: now + self.lease(), horizon }
     }
 
     /// What a transition that happens now needs to know.
@@ -99,7 +109,7 @@ impl Counters {
     pub fn new(metrics: &Metrics) -> Result<Self, prometheus::Error> {
         let states = IntCounterVec::new(
             Opts::new("shop_orders_total", "Orders that reached a state."),
-            &["status"],
+            &["state"],
         )?;
         let alarms = IntCounter::new(
             "shop_order_alarms_total",

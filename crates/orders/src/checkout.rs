@@ -18,6 +18,7 @@
 
 use chassis::client::CallError;
 use chassis::db::DbError;
+use chrono::TimeDelta;
 use diesel_async::AsyncConnection as _;
 
 use crate::app::State;
@@ -42,24 +43,67 @@ pub enum CheckoutError {
     Gone,
 }
 
-/// The straight way has four steps; one that went wrong in the middle asks once more. A gateway that fails every
-/// confirmation and then says that it was never asked would otherwise keep us here for ever.
-const MOST_STEPS: usize = 8;
+/// The straight way has four steps; one that went wrong in the middle asks once more.
+const MOST_STEPS: usize = 6;
 
-/// Takes an order as far as it goes now: to its end, or to where it has to wait.
-pub async fn advance(state: &State, id: OrderId, cause: Cause) -> Result<Order, CheckoutError> {
+/// Takes an order as far as it goes now: to its end, or to where it has to wait. What is not at its end is taken up
+/// again after `pause`.
+pub async fn advance(
+    state: &State,
+    id: OrderId,
+    (cause, pause): (Cause, TimeDelta),
+) -> Result<Order, CheckoutError> {
     let mut order = load(state, id).await?;
+    let outcome = go_on(state, &mut order, cause).await;
+    // An order that somebody else goes on with is theirs to put off.
+    let is_ours = !matches!(outcome, Ok(Progress::TakenOver));
+    if is_ours && !order.state.is_final() {
+        postpone(state, &order, pause).await?;
+    }
+    outcome.map(|_| order)
+}
+
+/// Why a walk through the steps has ended.
+enum Progress {
+    /// The order is over, or has to wait.
+    Waits,
+    /// Somebody else has changed it.
+    TakenOver,
+}
+
+/// Step after step, each from what the last one has written.
+async fn go_on(state: &State, order: &mut Order, cause: Cause) -> Result<Progress, CheckoutError> {
     for _ in 0..MOST_STEPS {
-        let Some(fact) = next_fact(state, &order).await? else { return Ok(order) };
+        let Some(fact) = next_fact(state, order).await? else { break };
         let before = order.state;
-        let applied = apply(state, &order, (&fact, cause)).await?;
-        order = applied.order;
-        // Somebody else goes on with it, or nothing new came of it: asking again at once would not help.
-        if applied.is_stale || order.state == before || order.state == OrderState::RequiresAction {
-            return Ok(order);
+        let applied = apply(state, order, (&fact, cause)).await?;
+        *order = applied.order;
+        if applied.is_stale {
+            return Ok(Progress::TakenOver);
+        }
+        // Asking again at once would not help.
+        let waits = order.state == before
+            || order.state == OrderState::RequiresAction
+            || before == OrderState::PaymentUnknown;
+        if waits {
+            break;
         }
     }
-    Ok(order)
+    Ok(Progress::Waits)
+}
+
+/// When it is taken up again.
+async fn postpone(state: &State, order: &Order, pause: TimeDelta) -> Result<(), CheckoutError> {
+    let now = state.clock.now();
+    let due_at = match order.state {
+        // Nothing happens by itself before its deadline.
+        OrderState::Declined if !order.cancel_requested => order.deadline_at.max(now + pause),
+        // Not later than when it has to be given up.
+        _ if order.deadline_at > now => order.deadline_at.min(now + pause),
+        _ => now + pause,
+    };
+    let mut connection = state.database.get().await?;
+    Ok(orders::postpone(&mut connection, order, due_at).await.map_err(DbError::from)?)
 }
 
 /// Finds out the next thing about an order, by the one call that its state asks for.

@@ -73,6 +73,8 @@ pub struct Checkout {
     pub wait_ms: u64,
     /// The longest that a request may prefer to wait.
     pub longest_wait_ms: u64,
+    /// How many orders one customer may have that are not decided.
+    pub most_open_orders: i64,
     /// How long an order is worked on before another worker may take it over.
     pub lease_seconds: u32,
     /// How long an order may stay unpaid.
@@ -99,6 +101,8 @@ pub struct Refunds {
 pub struct Stream {
     /// How many may be open at once.
     pub most: usize,
+    /// How many of them one customer may have.
+    pub most_per_customer: usize,
     /// How long one may be open.
     pub lifetime_seconds: u64,
 }

@@ -31,7 +31,6 @@ use chassis::http::{Assembly, problem_shape};
 use chassis::identity::{ClientCredentials, Keys, Verifier};
 use chassis::mail::Mailer;
 use chassis::outbox;
-use tokio::sync::Semaphore;
 
 pub use config::Settings;
 
@@ -90,7 +89,7 @@ fn state(settings: &Settings, boot: &Boot) -> Result<app::State, RunError> {
         inbox_wake: Arc::default(),
         refund_wake: Arc::default(),
         moves: watching::Moves::default(),
-        streams: Arc::new(Semaphore::new(settings.stream.most)),
+        audience: watching::Audience::new(&settings.stream),
         shutdown: boot.shutdown.clone(),
         settings: settings.clone(),
     })

@@ -39,6 +39,9 @@ pub enum PlaceError {
     /// The same key was used for another wish.
     #[error("this Idempotency-Key was used for another order")]
     KeyReused,
+    /// The customer has too many orders that are neither paid nor over.
+    #[error("pay or cancel one of those that are open first")]
+    TooManyOpen,
     /// The cart has no price.
     #[error("the cart cannot be priced")]
     Price(PriceError),
@@ -80,6 +83,11 @@ pub async fn place(
         deadline_at: now + TimeDelta::seconds(checkout.deadline_seconds.into()),
     };
     let mut connection = state.database.get().await?;
+    // Not exact when many are placed at the same moment; it need not be.
+    let open = orders::count_open(&mut connection, user_id).await.map_err(DbError::from)?;
+    if open >= checkout.most_open_orders {
+        return Err(PlaceError::TooManyOpen);
+    }
     let claimed = connection
         .transaction(async |tx| orders::claim(tx, &new).await)
         .await

@@ -1,6 +1,7 @@
 //! Reconciliation: the gateway's own list of what happened, read by us, for what its webhooks did not bring.
 //!
-//! An order that is in progress asks the gateway by itself ([`crate::checkout`]). This is for everything else: a day
+//! The list holds what webhooks have brought, too: whether one was delivered, the gateway may have forgotten, and we
+//! may, after our database was restored. An order that is in progress asks the gateway by itself ([`crate::checkout`]). This is for everything else: a day
 //! without webhooks, and news about orders that we believed to be over. What the list says goes into the inbox like a
 //! webhook; an event that is there already is not stored again.
 
@@ -31,7 +32,9 @@ pub async fn read_events(state: &State) -> anyhow::Result<()> {
             break;
         }
     }
-    // Only now: after a crash in the middle the list is read again from where it was.
+    // Only now: after a crash in the middle the list is read again from where it was. And not beyond our own time: a
+    // gateway whose clock was wrong for a while would have us wait until it is right.
+    let newest = newest.min(state.clock.now().timestamp());
     if let Some(newest) = DateTime::from_timestamp(newest, 0).filter(|newest| *newest > since) {
         let mut connection = state.database.get().await?;
         inbox::set_read_until(&mut connection, newest).await?;

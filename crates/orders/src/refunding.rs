@@ -23,6 +23,9 @@ use crate::store::refunds::NewRefund;
 use crate::store::{orders, refunds};
 use crate::transition::{self, MAIL};
 
+/// How many times some of an order's money may go back.
+const MOST_REFUNDS: usize = 20;
+
 /// A wish for money back.
 #[derive(Clone, Debug)]
 pub struct RefundWish {
@@ -66,8 +69,17 @@ impl From<diesel::result::Error> for RefundError {
     }
 }
 
+/// What came of a wish.
+#[derive(Clone, Debug)]
+pub struct Promised {
+    /// The refund.
+    pub refund: Refund,
+    /// Whether it was promised just now: then nobody has asked the gateway for it yet.
+    pub is_new: bool,
+}
+
 /// Promises a refund, or finds the one that was promised with the same key.
-pub async fn promise(state: &State, wish: &RefundWish) -> Result<Refund, RefundError> {
+pub async fn promise(state: &State, wish: &RefundWish) -> Result<Promised, RefundError> {
     let mut connection = state.database.get().await?;
     connection.transaction(async |tx| promise_in(tx, state, wish).await).await
 }
@@ -76,7 +88,7 @@ async fn promise_in(
     tx: &mut Connection,
     state: &State,
     wish: &RefundWish,
-) -> Result<Refund, RefundError> {
+) -> Result<Promised, RefundError> {
     let order = if state.settings.planted.has(Bug::UnlockedRefund) {
         orders::find(tx, wish.order_id).await?
     } else {
@@ -89,7 +101,12 @@ async fn promise_in(
     if let Some(before) = refunds::find_by_key(tx, order.id, &key).await? {
         let is_same = wish.amount.is_none_or(|amount| amount == before.amount)
             && wish.reason == before.reason;
-        return if is_same { Ok(before) } else { Err(RefundError::KeyReused) };
+        let promised = Promised { refund: before, is_new: false };
+        return if is_same { Ok(promised) } else { Err(RefundError::KeyReused) };
+    }
+    // So many that one page of the gateway's list holds them all, and so few mails.
+    if refunds::of_order(tx, &order).await?.len() >= MOST_REFUNDS {
+        return Err(NotRefundable::TooMany.into());
     }
     let amount = amount(tx, state, &order, wish).await?;
     let (now, id) = (state.clock.now(), RefundId::generate());
@@ -104,7 +121,8 @@ async fn promise_in(
         lease_until: now + state.lease(),
     };
     refunds::insert(tx, &new).await?;
-    refunds::find(tx, id).await?.ok_or(RefundError::Unknown)
+    let refund = refunds::find(tx, id).await?.ok_or(RefundError::Unknown)?;
+    Ok(Promised { refund, is_new: true })
 }
 
 /// How much the wish is about, taken from what is left.
@@ -142,20 +160,29 @@ pub async fn current(state: &State, id: RefundId) -> Result<(Refund, Order), Ref
 }
 
 /// Asks the gateway for a refund that is promised, and writes down what came of it.
-pub async fn advance(state: &State, refund: &Refund) -> Result<Refund, RefundError> {
+pub async fn advance(
+    state: &State,
+    refund: &Refund,
+    is_first_try: bool,
+) -> Result<Refund, RefundError> {
     let mut connection = state.database.get().await?;
     let order =
         orders::find(&mut connection, refund.order_id).await?.ok_or(RefundError::Unknown)?;
     drop(connection);
     let intent_id = order.payment.intent_id.as_deref().unwrap_or_default();
-    let found = match refund.attempts {
-        // The first time, nothing can be there yet.
-        0 => None,
-        _ => state.gateway.find_refund(refund, intent_id).await?,
-    };
+    // The first time, nothing can be there yet.
+    let found =
+        if is_first_try { None } else { state.gateway.find_refund(refund, intent_id).await? };
     let outcome = match found {
         Some(found) => RefundOutcome::Made(found),
-        None => state.gateway.refund(refund, intent_id).await?,
+        None => match state.gateway.refund(refund, intent_id).await? {
+            // What it refuses it may have made before: somebody else may have asked since we looked.
+            RefundOutcome::Refused(code) => {
+                let made = state.gateway.find_refund(refund, intent_id).await?;
+                made.map_or(RefundOutcome::Refused(code), RefundOutcome::Made)
+            }
+            made @ RefundOutcome::Made(_) => made,
+        },
     };
     settle(state, refund, &outcome).await
 }

@@ -4,13 +4,17 @@
 //! by looking once a second. PostgreSQL could tell all replicas by `NOTIFY`, but every transaction that does so takes
 //! one lock that all of them share while it commits, and checkout would pay for it.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chassis::db::DbError;
 use tokio::sync::broadcast;
 use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
 
 use crate::app::State;
+use crate::config::Stream;
 use crate::domain::{Order, OrderId};
 use crate::store::orders;
 
@@ -40,6 +44,56 @@ impl Moves {
     pub fn listen(&self, id: OrderId) -> Listener {
         Listener { moves: self.0.subscribe(), id }
     }
+}
+
+/// The pages that watch, counted: each holds a connection.
+#[derive(Clone)]
+pub struct Audience {
+    most: usize,
+    most_per_customer: usize,
+    seats: Arc<Mutex<HashMap<Uuid, usize>>>,
+}
+
+impl Audience {
+    /// Nobody yet.
+    pub fn new(settings: &Stream) -> Self {
+        let Stream { most, most_per_customer, .. } = *settings;
+        Self { most, most_per_customer, seats: Arc::default() }
+    }
+
+    /// A seat for this customer, if there is one left. It is free again when it is dropped.
+    pub fn admit(&self, customer: Uuid) -> Option<Seat> {
+        let mut seats = lock(&self.seats);
+        let own = seats.get(&customer).copied().unwrap_or(0);
+        if own >= self.most_per_customer || seats.values().sum::<usize>() >= self.most {
+            return None;
+        }
+        seats.insert(customer, own + 1);
+        Some(Seat { seats: Arc::clone(&self.seats), customer })
+    }
+}
+
+/// See [`Audience::admit`].
+pub struct Seat {
+    seats: Arc<Mutex<HashMap<Uuid, usize>>>,
+    customer: Uuid,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut seats = lock(&self.seats);
+        if let Some(own) = seats.get_mut(&self.customer) {
+            *own -= 1;
+            if *own == 0 {
+                seats.remove(&self.customer);
+            }
+        }
+    }
+}
+
+/// Counting cannot panic, so a poisoned lock is as good as another.
+fn lock(seats: &Mutex<HashMap<Uuid, usize>>) -> MutexGuard<'_, HashMap<Uuid, usize>> {
+    seats.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Somebody who waits for one order.

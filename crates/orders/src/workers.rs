@@ -1,7 +1,7 @@
 //! What happens beside requests: orders that were left behind, webhooks, refunds, promises.
 //!
 //! Each step takes one thing by a lease, so replicas share the work; each write afterwards names what the lease was
-//! taken on (a version, a number of attempts), so whoever was paused past its lease writes nothing.
+//! taken on (a version, a number of attempts), so whoever was paused past its lease neither moves it nor puts it off.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,17 +9,21 @@ use std::time::Duration;
 use chassis::outbox::{Delivery, Relay, pause};
 use chassis::worker::{Progress, Worker};
 use chassis::{mail, trace};
+use chrono::TimeDelta;
 use diesel_async::AsyncConnection as _;
 use futures_util::FutureExt as _;
 use reqwest::StatusCode;
 use tracing::Instrument as _;
 
 use crate::app::State;
-use crate::domain::{Cause, Fact, OrderId, OrderState, RefundState};
+use crate::domain::{Cause, Fact, IntentStatus, OrderId, OrderState, RefundState};
 use crate::store::inbox::TakenEvent;
 use crate::store::{inbox, orders, refunds};
 use crate::transition::{self, Applied, COMMIT_STOCK, MAIL, RELEASE_STOCK};
 use crate::{checkout, reconcile, refunding};
+
+/// How many orders are taken up at once.
+const RESUME_WORKERS: usize = 4;
 
 /// All of them.
 pub fn all(state: &State) -> Vec<Worker> {
@@ -27,8 +31,7 @@ pub fn all(state: &State) -> Vec<Worker> {
     let reconcile = Duration::from_secs(state.settings.checkout.reconcile_seconds);
     let (resuming, applying, refunding, reading) =
         (state.clone(), state.clone(), state.clone(), state.clone());
-    vec![
-        Worker::new("resume", poll, Arc::default(), move || resume(resuming.clone())),
+    let mut workers = vec![
         Worker::new("webhooks", poll, Arc::clone(&state.inbox_wake), move || {
             apply_event(applying.clone())
         }),
@@ -42,7 +45,13 @@ pub fn all(state: &State) -> Vec<Worker> {
         // A mail server that does not answer must not keep stock from being sold.
         relay(state, "stock", &[COMMIT_STOCK, RELEASE_STOCK]),
         relay(state, "mail", &[MAIL]),
-    ]
+    ];
+    // One order whose gateway hangs must not keep all others waiting.
+    for _ in 0..RESUME_WORKERS {
+        let state = resuming.clone();
+        workers.push(Worker::new("resume", poll, Arc::default(), move || resume(state.clone())));
+    }
+    workers
 }
 
 fn relay(state: &State, name: &'static str, kinds: &'static [&'static str]) -> Worker {
@@ -65,42 +74,25 @@ fn relay(state: &State, name: &'static str, kinds: &'static [&'static str]) -> W
 
 /// Takes up one order that nobody works on: its request died, or something it needed did not answer.
 async fn resume(state: State) -> anyhow::Result<Progress> {
-    let now = state.clock.now();
     let mut connection = state.database.get().await?;
-    let claimed = orders::claim_due(&mut connection, now, now + state.lease()).await?;
+    let claimed = orders::claim_due(&mut connection, state.claim()).await?;
     drop(connection);
     let Some(claimed) = claimed else { return Ok(Progress::Idle) };
 
     let (id, attempts) = (claimed.id(), claimed.attempts);
     let span = continued("resume", claimed.traceparent.as_deref());
-    let outcome = checkout::advance(&state, id, Cause::Resume).instrument(span.clone()).await;
-    if let Err(error) = &outcome {
+    let pause = pause(attempts, state.settings.checkout.longest_pause_ms);
+    let outcome = checkout::advance(&state, id, (Cause::Resume, pause));
+    if let Err(error) = outcome.instrument(span.clone()).await {
         span.in_scope(|| tracing::warn!(order_id = %id, cause = %error, attempts, "the order could not be taken further"));
-    }
-    let mut connection = state.database.get().await?;
-    let order = match outcome {
-        Ok(order) => Some(order),
-        Err(_) => orders::find(&mut connection, id).await?,
-    };
-    if let Some(order) = order.filter(|order| !order.state.is_final()) {
-        let again = state.clock.now() + pause(attempts, state.settings.checkout.longest_pause_ms);
-        let due_at = match order.state {
-            // Nothing happens by itself before its deadline.
-            OrderState::Declined if !order.cancel_requested => order.deadline_at.max(again),
-            // Not later than when it has to be given up.
-            _ if order.deadline_at > state.clock.now() => again.min(order.deadline_at),
-            _ => again,
-        };
-        orders::postpone(&mut connection, &order, due_at).await?;
     }
     Ok(Progress::Busy)
 }
 
 /// Applies one event of the gateway: asks what is true now, because the event itself may be old or out of order.
 async fn apply_event(state: State) -> anyhow::Result<Progress> {
-    let now = state.clock.now();
     let mut connection = state.database.get().await?;
-    let taken = inbox::take(&mut connection, now, now + state.lease()).await?;
+    let taken = inbox::take(&mut connection, state.claim()).await?;
     drop(connection);
     let Some(event) = taken else { return Ok(Progress::Idle) };
 
@@ -126,7 +118,10 @@ async fn apply_event(state: State) -> anyhow::Result<Progress> {
 async fn apply_taken(state: &State, event: &TakenEvent) -> anyhow::Result<bool> {
     let mut connection = state.database.get().await?;
     let order = orders::find_by_intent(&mut connection, &event.intent_id).await?;
-    let Some(order) = order else { return Ok(false) };
+    let Some(order) = order else {
+        drop(connection);
+        return give_up_event(state, event).await;
+    };
     if matches!(order.state, OrderState::Paid | OrderState::Refunded) {
         // A payment that has succeeded does nothing more.
         inbox::mark_applied(&mut connection, event, state.clock.now()).await?;
@@ -150,17 +145,37 @@ async fn apply_taken(state: &State, event: &TakenEvent) -> anyhow::Result<bool> 
     Ok(!applied.is_stale)
 }
 
+/// An event about a PaymentIntent that we do not know (yet). Once no order can be about to store it any more, it is
+/// somebody else's, or one that we have lost; if there is money in it, a person must know.
+async fn give_up_event(state: &State, event: &TakenEvent) -> anyhow::Result<bool> {
+    let patience = TimeDelta::seconds(state.settings.checkout.deadline_seconds.into());
+    if state.clock.now() < event.received_at + patience + state.lease() {
+        return Ok(false);
+    }
+    let intent = state.gateway.retrieve(&event.intent_id).await?;
+    if intent.status == IntentStatus::Succeeded {
+        state.counters.alarm();
+        tracing::error!(
+            intent_id = intent.id,
+            "a person must look at this: money for an order that is not known here"
+        );
+    }
+    let mut connection = state.database.get().await?;
+    inbox::mark_applied(&mut connection, event, state.clock.now()).await?;
+    Ok(true)
+}
+
 /// Takes up one refund that nobody works on.
 async fn refund(state: State) -> anyhow::Result<Progress> {
-    let now = state.clock.now();
     let mut connection = state.database.get().await?;
-    let claimed = refunds::claim_due(&mut connection, now, now + state.lease()).await?;
+    let claimed = refunds::claim_due(&mut connection, state.claim()).await?;
     drop(connection);
-    let Some(refund) = claimed else { return Ok(Progress::Idle) };
+    let Some((refund, traceparent)) = claimed else { return Ok(Progress::Idle) };
 
-    let outcome = refunding::advance(&state, &refund).await;
+    let span = continued("refund", traceparent.as_deref());
+    let outcome = refunding::advance(&state, &refund, false).instrument(span.clone()).await;
     if let Err(error) = &outcome {
-        tracing::warn!(refund_id = %refund.id, cause = %error, attempts = refund.attempts, "the refund could not be taken further");
+        span.in_scope(|| tracing::warn!(refund_id = %refund.id, cause = %error, attempts = refund.attempts, "the refund could not be taken further"));
     }
     if !outcome.is_ok_and(|refund| refund.state != RefundState::Pending) {
         let longest = state.settings.checkout.longest_pause_ms;
@@ -187,9 +202,7 @@ async fn deliver(state: &State, delivery: Delivery) -> anyhow::Result<()> {
         RELEASE_STOCK => {
             Ok(state.catalog.release(serde_json::from_value::<OrderId>(delivery.payload)?).await?)
         }
-        MAIL => {
-            Ok(state.mailer.send(&serde_json::from_value::<mail::Mail>(delivery.payload)?).await?)
-        }
+        MAIL => mail::deliver(&state.mailer, delivery.payload).await,
         other => anyhow::bail!("nobody knows how to deliver {other}"),
     }
 }

@@ -115,7 +115,8 @@ impl CallError {
                 true
             }
         };
-        this_try || (self.unknown_before && self.blame() != Blame::Ours)
+        // A definite answer to a later try says nothing about an earlier one that was lost.
+        this_try || self.unknown_before
     }
 
     pub(super) fn retry_after(&self) -> Option<Duration> {
@@ -139,7 +140,7 @@ impl CallError {
     }
 }
 
-/// "Not now" is not a mistake of ours: 409 means that the same key is still running there.
+/// "Not now" is not a mistake of ours.
 fn is_busy(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS
 }

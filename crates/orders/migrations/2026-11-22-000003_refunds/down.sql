@@ -4,6 +4,7 @@ DROP FUNCTION order_history_is_append_only();
 DROP TABLE refunds;
 DROP TABLE payment_attempts;
 ALTER TABLE payments DROP COLUMN declined_charge_id, DROP COLUMN redirect_url, DROP COLUMN refunded_amount;
+DROP INDEX orders_of_user_by_state;
 DROP INDEX orders_due;
 CREATE INDEX orders_due ON orders (due_at)
     WHERE state IN ('created', 'payment_pending', 'confirming', 'requires_action', 'payment_unknown');

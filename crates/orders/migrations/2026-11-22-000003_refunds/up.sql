@@ -16,6 +16,10 @@ DROP INDEX orders_due;
 CREATE INDEX orders_due ON orders (due_at)
     WHERE state IN ('created', 'payment_pending', 'confirming', 'requires_action', 'payment_unknown', 'declined');
 
+-- How many orders a customer has that are not decided: each holds stock and tries cards, so there is a limit. The state
+-- stands in the index, so that the count reads nothing else.
+CREATE INDEX orders_of_user_by_state ON orders (user_id, state);
+
 -- The legal edges, as in domain/order_state.rs; a test compares the two.
 CREATE OR REPLACE FUNCTION orders_check_edge() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -21,7 +21,7 @@ use wire::{
     RefundMetadata,
 };
 
-pub use wire::{Event, EventData, EventObject, EventPage, GatewayRefund};
+pub use wire::{EVENTS_OF_INTEREST, Event, EventData, EventObject, EventPage, GatewayRefund};
 
 /// A client of the gateway.
 #[derive(Clone)]
@@ -163,17 +163,17 @@ impl Gateway {
         Ok(list.data.into_iter().find(|made| made.metadata.refund_id.as_deref() == Some(&*name)))
     }
 
-    /// The events since `since` that no webhook has delivered, the newest first, `after` the one that ended the page
-    /// before.
+    /// The events of interest since `since`, the newest first, `after` the one that ended the page before.
     pub async fn events(
         &self,
         since: DateTime<Utc>,
         after: Option<&str>,
     ) -> Result<EventPage, CallError> {
-        let mut path = format!(
-            "/v1/events?limit=100&delivery_success=false&created[gte]={}",
-            since.timestamp()
-        );
+        let mut path = format!("/v1/events?limit=100&created[gte]={}", since.timestamp());
+        for kind in EVENTS_OF_INTEREST {
+            path.push_str("&types[]=");
+            path.push_str(kind);
+        }
         if let Some(after) = after {
             path.push_str("&starting_after=");
             path.push_str(after);

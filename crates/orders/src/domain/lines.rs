@@ -11,6 +11,8 @@ chassis::define_id!(
 
 /// The most different books of one order, and the most copies of one of them.
 pub const MAX_LINES: usize = 50;
+/// The most that Stripe's API takes in one payment, in minor units: <https://docs.stripe.com/currencies>.
+pub const MAX_TOTAL: i64 = 99_999_999;
 /// See [`MAX_LINES`].
 pub const MAX_QUANTITY: u32 = 1000;
 
@@ -84,6 +86,8 @@ pub enum PriceError {
     UnknownBooks(Vec<usize>),
     /// The sum does not fit, or the prices have different currencies.
     Money(MoneyError),
+    /// The sum is more than the gateway takes at once.
+    TooMuch,
 }
 
 /// The lines with their prices, and the total: computed here, never taken from a client.
@@ -111,6 +115,7 @@ pub fn price(cart: &Cart, quotes: &[Quote]) -> Result<(Vec<PricedLine>, Money), 
         total.map_or(Ok(sum), |total| total.checked_add(sum)).map(Some)
     });
     match total.map_err(PriceError::Money)? {
+        Some(total) if total.amount() > MAX_TOTAL => Err(PriceError::TooMuch),
         Some(total) => Ok((priced, total)),
         // A cart has at least one line.
         None => Err(PriceError::UnknownBooks(Vec::new())),
@@ -161,6 +166,14 @@ mod tests {
             price(&cart, &[quote(1, i64::MAX)]),
             Err(PriceError::Money(MoneyError::Overflow))
         );
+    }
+
+    #[test]
+    fn more_than_the_gateway_takes_at_once_is_refused() {
+        let line = |number| CartLine { book_id: book(number), quantity: 1000 };
+        let cart = Cart::parse((1..=26).map(line).collect()).unwrap();
+        let quotes: Vec<Quote> = (1..=26).map(|number| quote(number, 3999)).collect();
+        assert_eq!(price(&cart, &quotes), Err(PriceError::TooMuch));
     }
 
     #[test]

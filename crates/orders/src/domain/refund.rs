@@ -116,7 +116,8 @@ pub struct Refund {
     pub requested_by: Option<Uuid>,
     /// When.
     pub created_at: DateTime<Utc>,
-    /// How often a worker has taken it up: what an earlier one learns is not written any more.
+    /// How often a worker has taken it up. A refusal or a pause is written only by the last of them; that it was made
+    /// is true whoever has learnt it.
     pub attempts: i32,
 }
 
@@ -132,6 +133,9 @@ pub enum NotRefundable {
         /// How much, in minor units.
         left: i64,
     },
+    /// Some of it went back so often already.
+    #[error("some of it went back too often already")]
+    TooMany,
     /// Customers may ask for so many days; administrators always.
     #[error("orders are refunded for {days} days")]
     TooLate {

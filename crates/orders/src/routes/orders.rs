@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chassis::Problem;
 use chassis::identity::Customer;
 use chassis::json::Valid;
+use chassis::mail;
 use chassis::page::{Page, PageQuery, PageRequest};
 use chassis::problem::{self, ProblemDocument};
 use garde::Validate;
@@ -31,7 +32,7 @@ pub struct PlaceOrder {
     #[schema(example = "pm_card_visa")]
     payment_method: String,
     /// Where the receipt goes.
-    #[garde(email, length(max = 254))]
+    #[garde(custom(mail::is_address), length(max = 254))]
     #[schema(example = "reader@example.com")]
     receipt_email: String,
 }

@@ -16,7 +16,6 @@ use super::views::OrderView;
 use crate::app::State;
 use crate::checkout::{self, CheckoutError};
 use crate::domain::{Cause, Order, OrderId};
-use crate::store::orders as store;
 use crate::watching;
 
 /// When a worker takes up what a request could not finish.
@@ -32,51 +31,27 @@ pub(super) async fn finish(
     let deadline = Instant::now() + preferred.unwrap_or_else(|| usual_wait(state));
     let working = web::Data::clone(state);
     let task = tokio::spawn(
-        async move {
-            let outcome = checkout::advance(&working, id, Cause::Request).await;
-            hand_over(&working, id, &outcome).await;
-            outcome
-        }
-        .instrument(tracing::Span::current()),
+        async move { checkout::advance(&working, id, (Cause::Request, SOON)).await }
+            .instrument(tracing::Span::current()),
     );
-    let outcome = tokio::time::timeout_at(deadline, task).await;
+    let outcome = tokio::select! {
+        outcome = tokio::time::timeout_at(deadline, task) => outcome,
+        // The task goes on for as long as the process lives; another one takes up what it leaves.
+        () = state.shutdown.cancelled() => return current(state, id, Instant::now()).await,
+    };
     match outcome {
         Ok(Ok(Ok(order))) if !order.state.is_in_progress() => return Ok(order),
         // Something that it needs does not answer: who does not prefer to wait is told so at once.
-        Ok(Ok(Err(_))) if preferred.is_none() => {
-            return current(state, id, Instant::now()).await;
+        Ok(Ok(Err(error))) => {
+            tracing::warn!(order_id = %id, cause = %error, "the order has to wait");
+            if preferred.is_none() {
+                return current(state, id, Instant::now()).await;
+            }
         }
         Ok(Err(error)) => tracing::error!(order_id = %id, cause = %error, "the checkout panicked"),
         _ => {}
     }
     current(state, id, deadline).await
-}
-
-/// The order exists; what is not finished is taken up beside this request, and soon.
-async fn hand_over(state: &State, id: OrderId, outcome: &Result<Order, CheckoutError>) {
-    let order = match outcome {
-        Ok(order) => Some(order.clone()),
-        Err(error) => {
-            tracing::warn!(order_id = %id, cause = %error, "the order has to wait");
-            None
-        }
-    };
-    let due_at = state.clock.now() + SOON;
-    let handed = async {
-        let mut connection = state.database.get().await?;
-        let order = match order {
-            Some(order) => Some(order),
-            None => store::find(&mut connection, id).await?,
-        };
-        match order.filter(|order| order.state.is_in_progress()) {
-            Some(order) => Ok(store::postpone(&mut connection, &order, due_at).await?),
-            None => Ok::<_, Problem>(()),
-        }
-    };
-    if handed.await.is_err() {
-        // Then it is taken up when its lease ends.
-        tracing::warn!(order_id = %id, "the order could not be handed over");
-    }
 }
 
 /// Waits until the order is decided, for a client whose wish was made before or is none.

@@ -39,6 +39,11 @@ const PAYMENT_NOT_POSSIBLE: ProblemType = ProblemType::new(
 );
 const REFUND_NOT_POSSIBLE: ProblemType =
     ProblemType::new("refund-not-possible", StatusCode::CONFLICT, "The refund is not possible");
+const TOO_MANY_OPEN: ProblemType = ProblemType::new(
+    "too-many-open-orders",
+    StatusCode::TOO_MANY_REQUESTS,
+    "Too many orders are not decided yet",
+);
 const INVALID_SIGNATURE: ProblemType =
     ProblemType::new("invalid-signature", StatusCode::BAD_REQUEST, "The signature is not valid");
 
@@ -124,6 +129,9 @@ impl From<PlaceError> for Problem {
                     problem.error(format!("/lines/{index}/book_id"), "there is no such book")
                 })
             }
+            PlaceError::Price(PriceError::TooMuch) => Self::new(problem::INVALID_REQUEST)
+                .error("/lines", "together they cost more than can be paid at once"),
+            PlaceError::TooManyOpen => Self::new(TOO_MANY_OPEN).detail(error.to_string()),
             PlaceError::Price(PriceError::Money(error)) => {
                 Self::new(problem::INVALID_REQUEST).error("/lines", error.to_string())
             }

@@ -15,7 +15,7 @@ use super::headers::idempotency_key;
 use super::views::RefundView;
 use crate::app::State;
 use crate::domain::{Order, OrderId, Refund, RefundReason, RefundState};
-use crate::refunding::{self, RefundWish};
+use crate::refunding::{self, Promised, RefundWish};
 
 /// A wish for money back.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -72,13 +72,14 @@ pub async fn create(
 
 /// Asks the gateway once. The work is a task of its own: it goes on when the client hangs up; what fails, the worker
 /// takes up.
-async fn finish(state: &web::Data<State>, promised: Refund) -> Result<(Refund, Order), Problem> {
+async fn finish(state: &web::Data<State>, promised: Promised) -> Result<(Refund, Order), Problem> {
+    let Promised { refund, is_new } = promised;
     let working = web::Data::clone(state);
-    let id = promised.id;
+    let id = refund.id;
     let task = tokio::spawn(
         async move {
-            let is_ours = promised.state == RefundState::Pending && promised.attempts == 0;
-            if is_ours && let Err(error) = refunding::advance(&working, &promised).await {
+            // One that was promised before is somebody else's: of the request that did, or of the worker.
+            if is_new && let Err(error) = refunding::advance(&working, &refund, true).await {
                 tracing::warn!(refund_id = %id, cause = %error, "the refund has to wait");
             }
         }

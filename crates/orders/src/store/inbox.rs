@@ -6,8 +6,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{Integer, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 
+use super::Lease;
 use super::schema::{event_cursors, gateway_events};
-use crate::clients::gateway::Event;
+use crate::clients::gateway::{EVENTS_OF_INTEREST, Event};
 
 /// There is one list of events.
 const CURSOR: &str = "gateway";
@@ -24,9 +25,9 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
-    /// The event, if it is about a payment; refunds are asked for by their own worker.
+    /// The event, if an order may learn something from it. Refunds are asked for by their own worker.
     pub fn of_interest(event: &Event) -> Option<Self> {
-        event.kind.starts_with("payment_intent.").then(|| Self {
+        EVENTS_OF_INTEREST.contains(&event.kind.as_str()).then(|| Self {
             event_id: event.id.clone(),
             kind: event.kind.clone(),
             intent_id: event.data.object.id.clone(),
@@ -69,26 +70,26 @@ pub struct TakenEvent {
     /// The trace that it belongs to.
     #[diesel(sql_type = Nullable<Text>)]
     pub traceparent: Option<String>,
-    /// How often it was taken: what an earlier worker learns is not written any more.
+    /// When it came.
+    #[diesel(sql_type = Timestamptz)]
+    pub received_at: DateTime<Utc>,
+    /// How often it was taken: only the last worker may put it off.
     #[diesel(sql_type = Integer)]
     pub attempts: i32,
 }
 
 /// Takes the lease on the event that has waited longest; other replicas pass its row over.
-pub async fn take(
-    connection: &mut Connection,
-    now: DateTime<Utc>,
-    lease_until: DateTime<Utc>,
-) -> QueryResult<Option<TakenEvent>> {
+pub async fn take(connection: &mut Connection, lease: Lease) -> QueryResult<Option<TakenEvent>> {
     diesel::sql_query(
         "UPDATE gateway_events SET due_at = $2, attempts = attempts + 1
          WHERE event_id = (SELECT event_id FROM gateway_events
-                           WHERE applied_at IS NULL AND due_at <= $1
+                           WHERE applied_at IS NULL AND (due_at <= $1 OR due_at > $3)
                            ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-         RETURNING event_id, intent_id, traceparent, attempts",
+         RETURNING event_id, intent_id, traceparent, received_at, attempts",
     )
-    .bind::<Timestamptz, _>(now)
-    .bind::<Timestamptz, _>(lease_until)
+    .bind::<Timestamptz, _>(lease.now)
+    .bind::<Timestamptz, _>(lease.until)
+    .bind::<Timestamptz, _>(lease.horizon)
     .prepared()
     .get_result(connection)
     .await

@@ -31,6 +31,20 @@ pub async fn find_by_key(
     Ok(found.map(|(id, fingerprint)| (OrderId(id), fingerprint)))
 }
 
+/// How many orders of this customer are neither paid nor over.
+pub async fn count_open(connection: &mut Connection, user_id: Uuid) -> QueryResult<i64> {
+    let open: Vec<&str> = OrderState::ALL
+        .into_iter()
+        .filter(|state| !state.is_final())
+        .map(OrderState::as_str)
+        .collect();
+    orders::table
+        .filter(orders::user_id.eq(user_id).and(orders::state.eq_any(open)))
+        .count()
+        .get_result(connection)
+        .await
+}
+
 /// The order, whoever's it is: for workers.
 pub async fn find(connection: &mut Connection, id: OrderId) -> QueryResult<Option<Order>> {
     let row = orders::table

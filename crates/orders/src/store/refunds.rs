@@ -7,6 +7,7 @@ use diesel::sql_types::Timestamptz;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
+use super::Lease;
 use super::schema::{payments, refunds};
 use crate::domain::{Order, OrderId, Refund, RefundId, RefundReason, RefundState};
 
@@ -35,7 +36,8 @@ pub struct NewRefund<'a> {
 /// takes in one step, and the `CHECK` of the column says so once more.
 pub async fn take(connection: &mut Connection, id: OrderId, amount: i64) -> QueryResult<bool> {
     let taken = diesel::update(payments::table.find(id.0))
-        .filter((payments::refunded_amount + amount).le(payments::amount))
+        // Not the sum: it might not fit.
+        .filter((payments::amount - payments::refunded_amount).ge(amount))
         .set(payments::refunded_amount.eq(payments::refunded_amount + amount))
         .prepared()
         .execute(connection)
@@ -126,28 +128,26 @@ async fn sum_in(
     Ok(amounts.into_iter().sum())
 }
 
-/// Takes the lease on the pending refund that has waited longest; other replicas pass its row over.
+/// Takes the lease on the pending refund that has waited longest; other replicas pass its row over. Answers its trace,
+/// too.
 pub async fn claim_due(
     connection: &mut Connection,
-    now: DateTime<Utc>,
-    lease_until: DateTime<Utc>,
-) -> QueryResult<Option<Refund>> {
-    let claimed: Option<Claimed> = diesel::sql_query(
+    lease: Lease,
+) -> QueryResult<Option<(Refund, Option<String>)>> {
+    let claimed: Option<RefundRow> = diesel::sql_query(
         "UPDATE refunds SET due_at = $2, attempts = attempts + 1
-         WHERE id = (SELECT id FROM refunds WHERE state = 'pending' AND due_at <= $1
+         WHERE id = (SELECT id FROM refunds WHERE state = 'pending' AND (due_at <= $1 OR due_at > $3)
                      ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-         RETURNING id",
+         RETURNING *",
     )
-    .bind::<Timestamptz, _>(now)
-    .bind::<Timestamptz, _>(lease_until)
+    .bind::<Timestamptz, _>(lease.now)
+    .bind::<Timestamptz, _>(lease.until)
+    .bind::<Timestamptz, _>(lease.horizon)
     .prepared()
     .get_result(connection)
     .await
     .optional()?;
-    match claimed {
-        Some(claimed) => find(connection, RefundId(claimed.id)).await,
-        None => Ok(None),
-    }
+    claimed.map(|row| Ok((assemble(&row)?, row.traceparent))).transpose()
 }
 
 /// Nobody works on the refund before `due_at`, unless somebody has taken it over since.
@@ -194,6 +194,7 @@ pub async fn set_failed(
 ) -> QueryResult<bool> {
     let changed = diesel::update(refunds::table.find(refund.id.0))
         .filter(refunds::state.eq(RefundState::Pending.as_str()))
+        .filter(refunds::attempts.eq(refund.attempts))
         .set((
             refunds::state.eq(RefundState::Failed.as_str()),
             refunds::failure.eq(failure),
@@ -226,14 +227,7 @@ fn assemble(row: &RefundRow) -> QueryResult<Refund> {
     })
 }
 
-#[derive(QueryableByName)]
-#[diesel(check_for_backend(diesel::pg::Pg))]
-struct Claimed {
-    #[diesel(sql_type = diesel::sql_types::Uuid)]
-    id: Uuid,
-}
-
-#[derive(Queryable, Selectable)]
+#[derive(Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = refunds, check_for_backend(diesel::pg::Pg))]
 struct RefundRow {
     id: Uuid,
@@ -242,6 +236,7 @@ struct RefundRow {
     reason: String,
     state: String,
     requested_by: Option<Uuid>,
+    traceparent: Option<String>,
     created_at: DateTime<Utc>,
     attempts: i32,
 }

@@ -126,7 +126,7 @@ async fn more_than_the_stock_is_refused_whole_before_any_money_is_asked_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_buyers_of_fifty_copies_are_fifty_paid_orders() {
-    let shop = Shop::start().await;
+    let shop = Shop::start_with(&[("checkout.most_open_orders", "1000")]).await;
     let (book, price) = shop.book(0).await;
     let (available, ..) = shop.stock(&book).await;
     // Leaves fifty copies, and then asks for two hundred times one.
@@ -222,6 +222,12 @@ async fn bad_wishes_are_refused_before_anything_happens() {
             Some("/payment_method"),
         ),
         (with("receipt_email", json!("nobody")), Some("k".into()), 422, Some("/receipt_email")),
+        (
+            with("receipt_email", json!("a..b@example.com")),
+            Some("k".into()),
+            422,
+            Some("/receipt_email"),
+        ),
         (with("total", json!(1)), Some("k".into()), 422, Some("")),
     ] {
         let request = shop.orders.http.post("/v1/orders").json(&body);
@@ -238,5 +244,25 @@ async fn bad_wishes_are_refused_before_anything_happens() {
     }
     let (_, page) = shop.as_customer(shop.orders.http.get("/v1/orders")).await;
     assert_eq!(page["data"], json!([]));
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_holds_only_so_much_stock_without_paying() {
+    let shop = Shop::start_with(&[("checkout.most_open_orders", "2")]).await;
+    let (book, _) = shop.book(0).await;
+    let mut declined = Value::Null;
+    for key in ["a", "b"] {
+        let (status, problem) = shop.order(key, "pm_card_chargeDeclined", &[(&book, 1)]).await;
+        assert_eq!(status.as_u16(), 402);
+        declined = problem["order_id"].clone();
+    }
+    let (status, problem) = shop.order("c", "pm_card_visa", &[(&book, 1)]).await;
+    assert_eq!(
+        (status.as_u16(), &problem["type"]),
+        (429, &json!("/problems/too-many-open-orders"))
+    );
+    shop.act(&declined, "cancel", None, json!({})).await;
+    assert_eq!(shop.order("c", "pm_card_visa", &[(&book, 1)]).await.0.as_u16(), 201);
     shop.stop().await;
 }

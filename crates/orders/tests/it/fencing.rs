@@ -8,7 +8,7 @@ use diesel_async::AsyncConnection as _;
 use orders::app::Counters;
 use orders::domain::{Cause, Fact, NextTry, Order, OrderId};
 use orders::planted::Planted;
-use orders::store::orders as store;
+use orders::store::{Lease, orders as store};
 use orders::transition::{self, Applied, Terms};
 use serde_json::json;
 
@@ -86,16 +86,17 @@ async fn a_lease_that_was_taken_over_cannot_be_put_off_by_who_had_it() {
     let seen = worker.look(id).await;
     let later = Clock::default().now() + TimeDelta::hours(1);
     let mut connection = worker.database.get().await.unwrap();
-    let lease_until = later + TimeDelta::hours(1);
-    let taken = store::claim_due(&mut connection, later, lease_until).await.unwrap().unwrap();
+    let until = later + TimeDelta::hours(1);
+    let lease = Lease { now: later, until, horizon: until };
+    let taken = store::claim_due(&mut connection, lease).await.unwrap().unwrap();
     assert_eq!(taken.id(), id);
 
     store::postpone(&mut connection, &seen, Clock::default().now()).await.unwrap();
-    assert!(store::claim_due(&mut connection, later, lease_until).await.unwrap().is_none());
+    assert!(store::claim_due(&mut connection, lease).await.unwrap().is_none());
     drop(connection);
     let now_seen = worker.look(id).await;
     let mut connection = worker.database.get().await.unwrap();
     store::postpone(&mut connection, &now_seen, later).await.unwrap();
-    assert!(store::claim_due(&mut connection, later, lease_until).await.unwrap().is_some());
+    assert!(store::claim_due(&mut connection, lease).await.unwrap().is_some());
     shop.stop().await;
 }

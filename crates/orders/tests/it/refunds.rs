@@ -52,6 +52,7 @@ async fn parts_go_back_until_nothing_is_left() {
     let shop = Shop::start().await;
     let (id, total) = shop.paid(2).await;
     assert_eq!(shop.refund(&id, "r1", json!({"amount": 100})).await.0, 201);
+    assert_eq!(shop.refund(&id, "r0", json!({"amount": i64::MAX})).await.0, 409);
     assert_eq!(shop.read(&id).await["refunded"]["amount"], 100);
     assert_eq!(shop.read(&id).await["state"], "paid");
     let (status, problem) = shop.refund(&id, "r2", json!({"amount": total})).await;
@@ -144,5 +145,18 @@ async fn an_order_that_is_not_paid_has_nothing_to_give_back() {
     let (_, problem) = shop.order("k1", "pm_card_chargeDeclined", &[(&book, 1)]).await;
     let (status, refused) = shop.refund(&problem["order_id"], "r1", json!({})).await;
     assert_eq!((status, &refused["type"]), (409, &json!("/problems/refund-not-possible")));
+    assert_eq!(shop.read(&problem["order_id"]).await["refunds"], json!([]));
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_does_not_trickle_back() {
+    let shop = Shop::start().await;
+    let (id, _) = shop.paid(1).await;
+    for wish in 0..20 {
+        assert_eq!(shop.refund(&id, &format!("r{wish}"), json!({"amount": 1})).await.0, 201);
+    }
+    assert_eq!(shop.refund(&id, "r20", json!({"amount": 1})).await.0, 409);
+    assert_eq!(shop.gateway_refunds().await, [1; 20]);
     shop.stop().await;
 }

@@ -54,6 +54,16 @@ pub(super) struct FoundMetadata {
     pub(super) refund_id: Option<String>,
 }
 
+/// The kinds of events from which an order may learn something; that a PaymentIntent was made, we know ourselves.
+pub const EVENTS_OF_INTEREST: [&str; 6] = [
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "payment_intent.canceled",
+    "payment_intent.processing",
+    "payment_intent.requires_action",
+    "payment_intent.amount_capturable_updated",
+];
+
 /// Something that happened at the gateway, as far as we read it: what to ask about, not what to believe.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Event {
@@ -78,7 +88,8 @@ pub struct EventData {
 /// See [`EventData::object`].
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct EventObject {
-    /// Such as `pi_…`.
+    /// Such as `pi_…`; some objects have none.
+    #[serde(default)]
     pub id: String,
 }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::domain::lines::PricedLine;
 use crate::domain::{Cause, Order, OrderId, OrderState};
+use crate::store::Lease;
 use crate::store::schema::{order_lines, orders, payments};
 
 /// An order as it is first written.
@@ -120,23 +121,20 @@ impl Claimed {
 
 /// Takes the lease on the order that has waited longest of those that are unfinished and due. Other replicas pass its
 /// row over; the version makes whoever worked on it before too late.
-pub async fn claim_due(
-    connection: &mut Connection,
-    now: DateTime<Utc>,
-    lease_until: DateTime<Utc>,
-) -> QueryResult<Option<Claimed>> {
+pub async fn claim_due(connection: &mut Connection, lease: Lease) -> QueryResult<Option<Claimed>> {
     // The states stand here as in the partial index, which the planner can use only if it sees them.
     diesel::sql_query(
         "UPDATE orders SET due_at = $2, attempts = attempts + 1, version = version + 1
          WHERE id = (SELECT id FROM orders
                      WHERE state IN ('created', 'payment_pending', 'confirming', 'requires_action',
                                      'payment_unknown', 'declined')
-                       AND due_at <= $1
+                       AND (due_at <= $1 OR due_at > $3)
                      ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
          RETURNING id, attempts, traceparent",
     )
-    .bind::<Timestamptz, _>(now)
-    .bind::<Timestamptz, _>(lease_until)
+    .bind::<Timestamptz, _>(lease.now)
+    .bind::<Timestamptz, _>(lease.until)
+    .bind::<Timestamptz, _>(lease.horizon)
     .prepared()
     .get_result(connection)
     .await
