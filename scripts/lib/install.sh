@@ -83,6 +83,7 @@ package_of() {
     dnf.ps | pacman.ps) echo procps-ng ;;
     apt.node | dnf.node | pacman.node) echo nodejs ;;
     brew.npm) echo node ;;
+    dnf.faketime | pacman.faketime | brew.faketime) echo libfaketime ;;
     *) echo "$1" ;;
   esac
 }
