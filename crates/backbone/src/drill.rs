@@ -35,9 +35,11 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use futures_util::future::try_join_all;
 
 use facts::Facts;
 use faults::{FAULTS, Fault};
@@ -66,6 +68,9 @@ pub(crate) struct Options {
     /// How many seeds, one run each.
     #[arg(long, default_value_t = 20)]
     seeds: u64,
+    /// How many worlds to drill in at once.
+    #[arg(long, default_value_t = 1)]
+    jobs: usize,
     /// How many checkouts a run has.
     #[arg(long, default_value_t = 24)]
     checkouts: usize,
@@ -119,9 +124,29 @@ pub(crate) fn main(Drill::Checkout(options): &Drill) -> ExitCode {
 async fn drill(options: &Options) -> anyhow::Result<Report> {
     let chosen: Vec<&'static Fault> =
         if options.fault.is_empty() { FAULTS.iter().collect() } else { options.fault.clone() };
-    let mut report = Report::default();
+    // Each job takes the next fault when it has done with one; the report has them in the order of the table.
+    let queue = Mutex::new(chosen.iter().copied().enumerate());
+    let jobs = (0..options.jobs.max(1)).map(|_| work_off(options, &queue));
+    let mut done: Vec<_> = try_join_all(jobs).await?.into_iter().flatten().collect();
+    done.sort_by_key(|(index, _)| *index);
+    let report = Report { outcomes: done.into_iter().map(|(_, outcome)| outcome).collect() };
+    let what = |id: &str| faults::find(id).map_or("", |fault| fault.what);
+    print(&report.text(what, &replay(options)));
+    if let Some(file) = &options.json {
+        fs::write(file, serde_json::to_vec_pretty(&report)?).context("the JSON file")?;
+    }
+    Ok(report)
+}
+
+/// Drills one fault after the other, in worlds of its own.
+async fn work_off(
+    options: &Options,
+    queue: &Mutex<impl Iterator<Item = (usize, &'static Fault)>>,
+) -> anyhow::Result<Vec<(usize, Outcome)>> {
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
     let mut worlds = Worlds { bug: options.bug.clone(), current: None };
-    for fault in chosen {
+    let mut done = Vec::new();
+    while let Some((index, fault)) = next() {
         for seed in options.seed..options.seed.saturating_add(options.seeds) {
             let world = worlds.current().await?;
             let (outcome, facts) = run::run(world, (fault, seed), options)
@@ -132,16 +157,11 @@ async fn drill(options: &Options) -> anyhow::Result<Report> {
                 keep(options, world, &outcome, &facts)?;
                 worlds.renew().await?;
             }
-            report.outcomes.push(outcome);
+            done.push((index, outcome));
         }
     }
     worlds.renew().await?;
-    let what = |id: &str| faults::find(id).map_or("", |fault| fault.what);
-    print(&report.text(what, &replay(options)));
-    if let Some(file) = &options.json {
-        fs::write(file, serde_json::to_vec_pretty(&report)?).context("the JSON file")?;
-    }
-    Ok(report)
+    Ok(done)
 }
 
 /// The world that is in use, and when to make another.

@@ -1,8 +1,11 @@
 //! What is true after a run, from every witness: the gateway's ledger, the databases, the mail server, the customers.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
+use orders::clients::gateway::EVENTS_OF_INTEREST;
 use orders::domain::OrderState;
+
 use serde::{Deserialize, Serialize};
 
 use super::history::Op;
@@ -18,7 +21,7 @@ pub(crate) struct Facts {
     pub(crate) history: Vec<Moved>,
     /// The names of the gateway's events that orders has stored.
     pub(crate) events: Vec<Event>,
-    /// The events that the gateway believes to be delivered.
+    /// The events that the gateway believes to be delivered, of the kinds from which orders learns something.
     pub(crate) delivered: Vec<Event>,
     pub(crate) stock: Vec<Stock>,
     pub(crate) mails: Vec<Mail>,
@@ -161,10 +164,8 @@ const REFUNDS: &str = "
 const HISTORY: &str = "
     SELECT 'ord_' || replace(order_id::text, '-', '') AS order_id, sequence, state
     FROM order_history ORDER BY order_id, sequence";
-const EVENTS: &str = "SELECT event_id AS id, type AS kind FROM gateway_events";
-const DELIVERED: &str = "
-    SELECT e.id, e.type AS kind FROM webhook_deliveries d JOIN events e ON e.id = d.event_id
-    WHERE d.delivered_at IS NOT NULL";
+/// A query for what orders has stored.
+pub(crate) const EVENTS: &str = "SELECT event_id AS id, type AS kind FROM gateway_events";
 const STOCK: &str = "SELECT book_id, available, reserved, sold FROM stock";
 
 impl Facts {
@@ -181,14 +182,24 @@ impl Facts {
             refunds: database.rows("orders", REFUNDS).await?,
             history: database.rows("orders", HISTORY).await?,
             events: database.rows("orders", EVENTS).await?,
-            delivered: database.rows("payments", DELIVERED).await?,
+            delivered: database.rows("payments", &delivered()).await?,
             stock,
             mails: world.smtp.mails(),
             ops: world.history.ops(),
+            keys_were_pruned: world.keys_were_pruned.load(Ordering::Relaxed),
             edges: edges(),
             ..Self::default()
         })
     }
+}
+
+/// A query for what the gateway has told orders, and orders has acknowledged.
+pub(crate) fn delivered() -> String {
+    let kinds = EVENTS_OF_INTEREST.map(|kind| format!("'{kind}'")).join(", ");
+    format!(
+        "SELECT e.id, e.type AS kind FROM webhook_deliveries d JOIN events e ON e.id = d.event_id
+         WHERE d.delivered_at IS NOT NULL AND e.type IN ({kinds})"
+    )
 }
 
 /// The legal edges of an order's state.

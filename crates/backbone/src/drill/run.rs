@@ -38,7 +38,6 @@ struct Noted {
     struck: BTreeMap<String, u64>,
     skipped: Option<String>,
     forged: Vec<(String, String)>,
-    keys_were_pruned: bool,
     broken: Vec<Violation>,
 }
 
@@ -105,11 +104,6 @@ impl<'a> Run<'a> {
         self.noted().forged.push((before, after));
     }
 
-    /// Notes that a second PaymentIntent is nobody's mistake.
-    pub(crate) fn keys_were_pruned(&self) {
-        self.noted().keys_were_pruned = true;
-    }
-
     /// Notes that what this fault itself promises does not hold.
     pub(crate) fn expect(&self, holds: bool, what: impl FnOnce() -> String) {
         if !holds {
@@ -160,7 +154,6 @@ pub(crate) async fn run(
     facts.views = views(world, &facts, &mine).await;
     let noted = std::mem::take(&mut *run.noted());
     (facts.backlog, facts.forged) = (backlog, noted.forged);
-    facts.keys_were_pruned = noted.keys_were_pruned;
     let mut broken = noted.broken;
     broken.extend(check::violations(&facts));
     let outcome = Outcome {

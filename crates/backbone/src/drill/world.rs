@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -53,6 +54,8 @@ pub(crate) struct World {
     pub(crate) history: Arc<History>,
     pub(crate) shelf: Shelf,
     pub(crate) webhook_secret: String,
+    /// Whether the gateway has forgotten keys: then an order may have a second PaymentIntent, for good.
+    pub(crate) keys_were_pruned: AtomicBool,
     gateway_key: String,
     stock: Mutex<BTreeMap<String, i64>>,
     engines: tokio::sync::Mutex<Engines>,
@@ -103,6 +106,7 @@ impl World {
             database: Databases::new(&urls.0)?,
             webhook_secret: secrets.webhook_secret.clone(),
             gateway_key: secrets.gateway_secret_key.clone(),
+            keys_were_pruned: AtomicBool::new(false),
             wires,
             smtp,
             customers: Vec::new(),

@@ -16,7 +16,7 @@ fn printed(output: &Output) -> String {
 
 #[test]
 fn no_fault_breaks_an_invariant() {
-    let output = drill(&["--seeds", "2", "--checkouts", "6"]);
+    let output = drill(&["--jobs", "3", "--seeds", "2", "--checkouts", "6"]);
     assert!(output.status.success(), "{}", printed(&output));
 }
 

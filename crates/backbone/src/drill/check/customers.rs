@@ -25,11 +25,8 @@ pub(super) fn acknowledged_exists(facts: &Facts) -> Vec<String> {
     for ((customer, key), orders) in names.iter().filter(|(_, orders)| orders.len() > 1) {
         wrong.push(format!("customer {customer}'s key {key} became {orders:?}"));
     }
-    // The others are of no use to orders.
     let stored: BTreeSet<_> = facts.events.iter().map(|event| event.id.as_str()).collect();
-    let delivered =
-        facts.delivered.iter().filter(|event| event.kind.starts_with("payment_intent."));
-    let lost = delivered.filter(|event| !stored.contains(event.id.as_str()));
+    let lost = facts.delivered.iter().filter(|event| !stored.contains(event.id.as_str()));
     wrong.extend(
         lost.map(|event| format!("{} ({}) was acknowledged, and is lost", event.id, event.kind)),
     );

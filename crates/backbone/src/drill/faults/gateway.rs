@@ -1,5 +1,6 @@
 //! F2–F9: the payment gateway fails, most often at the worst moment: the money is taken, and nobody is told.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use faultproxy::Weather;
@@ -129,7 +130,7 @@ pub(super) async fn killed(run: &Run<'_>) -> anyhow::Result<()> {
 
 /// F9: answers are lost, and before anybody can ask again under the same key it is forgotten.
 pub(super) async fn forgetful(run: &Run<'_>) -> anyhow::Result<()> {
-    run.keys_were_pruned();
+    run.world.keys_were_pruned.store(true, Ordering::Relaxed);
     let lost = |times: u64| json!({"when": "after_effect", "action": "reset", "times": times});
     run.world.stub.fault((POST, CONFIRM), lost(4)).await?;
     run.world.stub.fault((POST, CREATE), lost(2)).await?;

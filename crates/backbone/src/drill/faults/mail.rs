@@ -20,6 +20,12 @@ pub(super) async fn strike(run: &Run<'_>) -> anyhow::Result<()> {
         }
         smtp.set(mood);
         sleep(Duration::from_millis(1200)).await;
+        // On a busy machine the first receipt may take longer.
+        while run.world.backlog().await?.outbox == 0 && smtp.struck() == before {
+            sleep(Duration::from_millis(50)).await;
+        }
+        let waiting = run.world.backlog().await?.outbox;
+        run.struck("promises that waited", u64::try_from(waiting).unwrap_or_default());
         smtp.set(Mood::Friendly);
         run.world.wires.mail.heal()?;
         Ok(())

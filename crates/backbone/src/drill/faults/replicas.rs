@@ -76,12 +76,12 @@ async fn late_decline(run: &Run<'_>, customer: &Customer) -> anyhow::Result<()> 
     let pay = customer.pay(&order, &key, Some("pm_card_visa"));
     let wake = async {
         if stub.holds(&charging, OCCASION).await? {
-            let before = written(run, &order).await?;
+            let before = declines(run, &order).await?;
             world.orders.resume().await?;
             sleep(MOMENT).await;
-            let after = written(run, &order).await?;
+            let after = declines(run, &order).await?;
             run.expect(before == after, || {
-                format!("{order} was moved by a replica that was paused past its lease")
+                format!("{order} was declined by a replica that was paused past its lease")
             });
             run.struck("a replica that learnt of a decline too late", 1);
         }
@@ -94,9 +94,11 @@ async fn late_decline(run: &Run<'_>, customer: &Customer) -> anyhow::Result<()> 
     woken
 }
 
-/// How often the order was moved.
-async fn written(run: &Run<'_>, order: &str) -> anyhow::Result<u64> {
+/// How often the order was declined.
+async fn declines(run: &Run<'_>, order: &str) -> anyhow::Result<u64> {
     let id = order.trim_start_matches("ord_");
-    let query = format!("SELECT count(*) AS count FROM order_history WHERE order_id = '{id}'");
+    let query = format!(
+        "SELECT count(*) AS count FROM order_history WHERE order_id = '{id}' AND state = 'declined'"
+    );
     Ok(run.world.database.row::<Count>("orders", &query).await?.count)
 }

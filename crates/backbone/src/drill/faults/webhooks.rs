@@ -9,6 +9,8 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use super::meanwhile;
+use crate::drill::facts::{self, Event};
+use crate::drill::load::{self, Then};
 use crate::drill::run::Run;
 use crate::drill::stub::{CONFIRM, CREATE};
 use crate::drill::wires;
@@ -56,7 +58,13 @@ pub(super) async fn reordered(run: &Run<'_>) -> anyhow::Result<()> {
     let wish = json!({"reorder": true, "delay_ms": 1200, "seed": run.roll(1 << 30)});
     run.world.stub.webhooks(wish).await?;
     let before = inversions(run).await?;
-    run.load().await;
+    let mut plans = run.plans();
+    for plan in plans.iter_mut().step_by(2) {
+        // Two things happen to it, one after the other: that can come in another order.
+        plan.wish.card = "pm_card_chargeDeclined";
+        plan.then = Then::OtherCard("pm_card_visa");
+    }
+    load::follow_all(&run.world.customers, &plans).await;
     // The last ones are still on their way.
     sleep(Duration::from_millis(1200)).await;
     run.struck(
@@ -125,21 +133,13 @@ pub(super) async fn refused(run: &Run<'_>) -> anyhow::Result<()> {
 async fn lost_events(run: &Run<'_>) -> anyhow::Result<()> {
     // The gateway notes what it has been told; give it the time.
     sleep(Duration::from_millis(100)).await;
-    let names = |rows: Vec<Named>| rows.into_iter().map(|row| row.id).collect::<BTreeSet<_>>();
-    let query = "SELECT e.id FROM webhook_deliveries d JOIN events e ON e.id = d.event_id
-                 WHERE d.delivered_at IS NOT NULL AND e.type LIKE 'payment_intent.%'";
-    let acknowledged = names(run.world.database.rows("payments", query).await?);
-    let query = "SELECT event_id AS id FROM gateway_events";
-    let stored = names(run.world.database.rows("orders", query).await?);
+    let names = |rows: Vec<Event>| rows.into_iter().map(|row| row.id).collect::<BTreeSet<_>>();
+    let acknowledged = names(run.world.database.rows("payments", &facts::delivered()).await?);
+    let stored = names(run.world.database.rows("orders", facts::EVENTS).await?);
     for id in acknowledged.difference(&stored) {
         run.broke("I4", format!("{id} was acknowledged, and was not stored when orders died"));
     }
     Ok(())
-}
-
-#[derive(Deserialize)]
-struct Named {
-    id: String,
 }
 
 /// How many webhooks orders has received, copies and all.
