@@ -8,7 +8,8 @@
 -- orders: was it wished for before? catalog: what does it cost?
 SELECT id, fingerprint FROM orders.orders WHERE user_id = ('00000000-0000-4000-8000-' || lpad(:o::text, 12, '0'))::uuid AND idempotency_key = 'k' LIMIT 1;
 SELECT * FROM catalog.books WHERE id = ANY(ARRAY[('00000000-0000-7000-8000-' || lpad(:b::text, 12, '0'))::uuid]) ORDER BY id;
--- orders: claim
+-- orders: how many are open? claim
+SELECT count(*) FROM orders.orders WHERE user_id = ('00000000-0000-4000-8000-' || lpad(:o::text, 12, '0'))::uuid AND state = ANY('{created,payment_pending,confirming,requires_action,payment_unknown,declined}');
 BEGIN;
 INSERT INTO orders.orders (id, user_id, idempotency_key, fingerprint, state, total_amount, currency, payment_method, receipt_email, traceparent, created_at, updated_at, due_at, deadline_at)
     VALUES (('00000000-0000-7000-8000-' || lpad(:o::text, 12, '0'))::uuid, ('00000000-0000-4000-8000-' || lpad(:o::text, 12, '0'))::uuid, 'k', sha256('x'), 'created', 1000, 'EUR', 'pm_card_visa', 'reader@example.com', '00-0123456789abcdef0123456789abcdef-0123456789abcdef-00', now(), now(), now() + interval '30 s', now() + interval '900 s')
