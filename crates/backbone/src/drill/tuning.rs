@@ -1,6 +1,12 @@
-//! Settings that make everything happen sooner: a drill has seconds where a shop has minutes.
+//! What the services are told: where they are, and settings that make everything happen sooner, because a drill has
+//! seconds where a shop has minutes.
 
+use super::ports;
 use crate::services::{AUTH, CATALOG, ORDERS, PAYMENTS_STUB, SERVICES, Service};
+use crate::shop::data_dir::DataDir;
+use crate::shop::places::Place;
+use crate::shop::secrets::Secrets;
+use crate::shop::settings;
 use crate::shop::variables::Variables;
 
 /// One line a setting. The proportions are those of the defaults: a lease outlasts the calls of a step, a deadline
@@ -38,8 +44,40 @@ const SETTINGS: [(&Service, &str, &str); 28] = [
     (&AUTH, "tokens.access_seconds", "14400"),
 ];
 
+/// What the services are told, before any server runs; and where the control plane will be.
+pub(crate) fn variables(data: &DataDir, bug: Option<&str>) -> anyhow::Result<(Variables, String)> {
+    let mut variables = Variables::from_process();
+    for service in SERVICES {
+        variables = on_other_ports(service, &variables);
+    }
+    let load = |service| Place::load(service, &variables);
+    let places = SERVICES.into_iter().map(load).collect::<Result<Vec<_>, _>>()?;
+    let secrets = Secrets::open(data)?;
+    settings::introduce(&places, &mut variables);
+    settings::equip(data, "pretty", &mut variables);
+    settings::entrust(&secrets, &mut variables);
+    hurry(&mut variables);
+    let control = format!("127.0.0.1:{}", ports::free());
+    variables.set(&PAYMENTS_STUB, "control.listen", control.clone());
+    // As good a secret as any: it opens a gateway that lives for a minute.
+    variables.set(&PAYMENTS_STUB, "control.token", secrets.orders_client_secret.clone());
+    if let Some(bug) = bug {
+        variables.set(&ORDERS, "planted.bug", bug.to_owned());
+    }
+    Ok((variables, format!("http://{control}")))
+}
+
+/// The same variables, with ports of its own for a service.
+pub(crate) fn on_other_ports(service: &Service, variables: &Variables) -> Variables {
+    let mut variables = variables.clone();
+    for key in ["http.public", "http.management"] {
+        variables.set(service, key, format!("127.0.0.1:{}", ports::free()));
+    }
+    variables
+}
+
 /// Sets those that the services know.
-pub(crate) fn hurry(variables: &mut Variables) {
+fn hurry(variables: &mut Variables) {
     let known = |service: &Service, key: &str| {
         let defaults: Option<toml::Table> = toml::from_str(service.description.defaults).ok();
         let mut keys = key.split('.');

@@ -24,14 +24,14 @@ use super::process::Process;
 use super::smtp::{Mood, Sink};
 use super::stub::Stub;
 use super::wires::{self, Wires};
-use super::{ports, sign_up, tuning};
+use super::{sign_up, tuning};
 use crate::services::{AUTH, CATALOG, ORDERS, PAYMENTS_STUB, SERVICES, Service};
 use crate::shop::data_dir::DataDir;
 use crate::shop::engines::Engines;
 use crate::shop::places::Place;
 use crate::shop::secrets::Secrets;
 use crate::shop::variables::Variables;
-use crate::shop::{databases, output, readiness, settings};
+use crate::shop::{databases, output, readiness};
 
 /// So many people; each has several orders at once.
 const CUSTOMERS: usize = 4;
@@ -82,7 +82,7 @@ impl World {
         // Run as root, PostgreSQL runs as somebody else, who has to get in.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
         let data = DataDir::open(&folder.path().join("shop"))?;
-        let (mut variables, control) = variables(&data, bug)?;
+        let (mut variables, control) = tuning::variables(&data, bug)?;
         let secrets = Secrets::open(&data)?;
         let engines = Engines::start_private(&data).await?;
         databases::prepare(&engines, &secrets, &mut variables).await?;
@@ -98,7 +98,7 @@ impl World {
         let token = variables.get(&PAYMENTS_STUB, "control.token").unwrap_or_default().to_owned();
         let mut world = Self {
             orders: process(&ORDERS, &variables)?,
-            orders_b: process(&ORDERS, &on_other_ports(&ORDERS, &variables))?,
+            orders_b: process(&ORDERS, &tuning::on_other_ports(&ORDERS, &variables))?,
             gateway: process(&PAYMENTS_STUB, &variables)?,
             catalog: process(&CATALOG, &variables)?,
             auth: process(&AUTH, &variables)?,
@@ -218,7 +218,7 @@ impl World {
         let ends = OrderState::ALL.into_iter().filter(|state| state.is_final());
         let ends = ends.map(|state| format!("'{}'", state.as_str())).collect::<Vec<_>>().join(", ");
         let query = format!(
-            "SELECT (SELECT count(*) FROM orders WHERE state NOT IN ({ends})) AS orders, 
+            "SELECT (SELECT count(*) FROM orders WHERE state NOT IN ({ends})) AS orders,
                     (SELECT count(*) FROM refunds WHERE state = 'pending') AS refunds,
                     (SELECT count(*) FROM outbox WHERE delivered_at IS NULL) AS outbox,
                     (SELECT count(*) FROM gateway_events WHERE applied_at IS NULL) AS inbox"
@@ -270,36 +270,4 @@ impl World {
         self.engines.into_inner().stop().await?;
         Ok(())
     }
-}
-
-/// What the services are told, before any server runs; and where the control plane will be.
-fn variables(data: &DataDir, bug: Option<&str>) -> anyhow::Result<(Variables, String)> {
-    let mut variables = Variables::from_process();
-    for service in SERVICES {
-        variables = on_other_ports(service, &variables);
-    }
-    let load = |service| Place::load(service, &variables);
-    let places = SERVICES.into_iter().map(load).collect::<Result<Vec<_>, _>>()?;
-    let secrets = Secrets::open(data)?;
-    settings::introduce(&places, &mut variables);
-    settings::equip(data, "pretty", &mut variables);
-    settings::entrust(&secrets, &mut variables);
-    tuning::hurry(&mut variables);
-    let control = format!("127.0.0.1:{}", ports::free());
-    variables.set(&PAYMENTS_STUB, "control.listen", control.clone());
-    // As good a secret as any: it opens a gateway that lives for a minute.
-    variables.set(&PAYMENTS_STUB, "control.token", secrets.orders_client_secret.clone());
-    if let Some(bug) = bug {
-        variables.set(&ORDERS, "planted.bug", bug.to_owned());
-    }
-    Ok((variables, format!("http://{control}")))
-}
-
-/// The same variables, with ports of its own for a service.
-fn on_other_ports(service: &Service, variables: &Variables) -> Variables {
-    let mut variables = variables.clone();
-    for key in ["http.public", "http.management"] {
-        variables.set(service, key, format!("127.0.0.1:{}", ports::free()));
-    }
-    variables
 }
