@@ -25,7 +25,7 @@ use super::smtp::{Mood, Sink};
 use super::stub::Stub;
 use super::wires::{self, Wires};
 use super::{sign_up, tuning};
-use crate::services::{AUTH, CATALOG, ORDERS, PAYMENTS_STUB, SERVICES, Service};
+use crate::services::{AUTH, CATALOG, ORDERS, PAYMENTS_STUB, SERVICES};
 use crate::shop::data_dir::DataDir;
 use crate::shop::engines::Engines;
 use crate::shop::places::Place;
