@@ -35,6 +35,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
@@ -77,6 +78,9 @@ pub(crate) struct Options {
     /// How long everything may take to come to rest after a fault, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     patience: u64,
+    /// Stop at the first run that breaks something.
+    #[arg(long)]
+    stop: bool,
     /// A bug to plant into orders; only in a build with the feature `orders/planted-bugs`.
     #[arg(long)]
     bug: Option<String>,
@@ -126,7 +130,8 @@ async fn drill(options: &Options) -> anyhow::Result<Report> {
         if options.fault.is_empty() { FAULTS.iter().collect() } else { options.fault.clone() };
     // Each job takes the next fault when it has done with one; the report has them in the order of the table.
     let queue = Mutex::new(chosen.iter().copied().enumerate());
-    let jobs = (0..options.jobs.max(1)).map(|_| work_off(options, &queue));
+    let is_over = AtomicBool::new(false);
+    let jobs = (0..options.jobs.max(1)).map(|_| work_off(options, &queue, &is_over));
     let mut done: Vec<_> = try_join_all(jobs).await?.into_iter().flatten().collect();
     done.sort_by_key(|(index, _)| *index);
     let report = Report { outcomes: done.into_iter().map(|(_, outcome)| outcome).collect() };
@@ -142,18 +147,23 @@ async fn drill(options: &Options) -> anyhow::Result<Report> {
 async fn work_off(
     options: &Options,
     queue: &Mutex<impl Iterator<Item = (usize, &'static Fault)>>,
+    is_over: &AtomicBool,
 ) -> anyhow::Result<Vec<(usize, Outcome)>> {
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
     let mut worlds = Worlds { bug: options.bug.clone(), current: None };
     let mut done = Vec::new();
     while let Some((index, fault)) = next() {
         for seed in options.seed..options.seed.saturating_add(options.seeds) {
+            if options.stop && is_over.load(Ordering::Relaxed) {
+                break;
+            }
             let world = worlds.current().await?;
             let (outcome, facts) = run::run(world, (fault, seed), options)
                 .await
                 .with_context(|| format!("{} with seed {seed}", fault.id))?;
             say(&progress(&outcome));
             if !outcome.broken.is_empty() {
+                is_over.store(true, Ordering::Relaxed);
                 keep(options, world, &outcome, &facts)?;
                 worlds.renew().await?;
             }

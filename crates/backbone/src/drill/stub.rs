@@ -18,6 +18,9 @@ pub(crate) const CANCEL: &str = "/v1/payment_intents/*/cancel";
 /// Giving money back.
 pub(crate) const REFUND: &str = "/v1/refunds";
 
+/// What has happened, for those whom webhooks do not reach.
+pub(crate) const EVENTS: &str = "/v1/events";
+
 /// A client of the control plane.
 pub(crate) struct Stub {
     url: String,

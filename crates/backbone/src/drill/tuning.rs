@@ -1,4 +1,4 @@
-//! What the services of a drill are told: as in any shop, on ports of their own, and everything sooner. A drill has
+//! What the services are told: where they are, and settings that make everything happen sooner, because a drill has
 //! seconds where a shop has minutes.
 
 use super::ports;

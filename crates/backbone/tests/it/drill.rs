@@ -1,9 +1,14 @@
 //! The drill passes, and it finds what it is there to find.
 
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
+
+/// One drill at a time: each is a whole shop or several, and its faults depend on time.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// Runs `backbone drill checkout` with these options.
 fn drill(options: &[&str]) -> Output {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut command = Command::new(env!("CARGO_BIN_EXE_backbone"));
     command.args(["drill", "checkout"]).args(options).output().unwrap()
 }
@@ -22,8 +27,19 @@ fn no_fault_breaks_an_invariant() {
 
 /// Drills the fault that should find the bug, and expects that it does, by one of these invariants.
 fn finds(bug: &str, fault: &str, invariants: &[&str]) {
-    let options =
-        ["--bug", bug, "--fault", fault, "--seeds", "3", "--checkouts", "8", "--patience", "8"];
+    let options = [
+        "--bug",
+        bug,
+        "--fault",
+        fault,
+        "--seeds",
+        "3",
+        "--checkouts",
+        "8",
+        "--patience",
+        "8",
+        "--stop",
+    ];
     let output = drill(&options);
     let printed = printed(&output);
     assert_eq!(output.status.code(), Some(1), "{printed}");

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::meanwhile;
 use crate::drill::run::Run;
-use crate::drill::stub::{CANCEL, CONFIRM, CREATE, REFUND};
+use crate::drill::stub::{CANCEL, CONFIRM, CREATE, EVENTS, REFUND};
 
 const POST: &str = "POST";
 /// Longer than orders waits for an answer.
@@ -27,16 +27,19 @@ pub(super) async fn reset(run: &Run<'_>) -> anyhow::Result<()> {
     count(run, "answers lost after the effect").await
 }
 
-/// F3: in every other run no webhook comes to the rescue.
+/// F3: in every other run nothing else comes to the rescue, neither webhooks nor the list of events.
 pub(super) async fn late(run: &Run<'_>) -> anyhow::Result<()> {
-    if run.seed.is_multiple_of(2) {
-        run.world.stub.webhooks(json!({"drop": true})).await?;
-    }
+    let stub = &run.world.stub;
     let late = json!({"when": "after_effect", "action": "delay", "delay_ms": TOO_LATE_MS,
                       "times": many(run)});
-    run.world.stub.fault((POST, CONFIRM), late).await?;
+    stub.fault((POST, CONFIRM), late).await?;
+    if run.seed.is_multiple_of(2) {
+        stub.webhooks(json!({"drop": true})).await?;
+        let silent = json!({"action": "status", "status": 503, "times": 0});
+        stub.fault(("GET", EVENTS), silent).await?;
+    }
     run.load().await;
-    count(run, "answers too late").await
+    count(run, "answers too late, and lists of events refused").await
 }
 
 /// F4.
