@@ -157,21 +157,39 @@ async fn work_off(
             if options.stop && is_over.load(Ordering::Relaxed) {
                 break;
             }
-            let world = worlds.current().await?;
-            let (outcome, facts) = run::run(world, (fault, seed), options)
-                .await
-                .with_context(|| format!("{} with seed {seed}", fault.id))?;
-            say(&progress(&outcome));
+            let outcome = run_in(&mut worlds, (fault, seed), options).await?;
             if !outcome.broken.is_empty() {
                 is_over.store(true, Ordering::Relaxed);
-                keep(options, world, &outcome, &facts)?;
-                worlds.renew().await?;
             }
             done.push((index, outcome));
         }
     }
     worlds.renew().await?;
     Ok(done)
+}
+
+/// One run. What fails in the drill itself (a port that is taken, a machine that is full) is tried once more, in a new
+/// world: an hour of other runs must not be lost to it.
+async fn run_in(
+    worlds: &mut Worlds,
+    (fault, seed): (&'static Fault, u64),
+    options: &Options,
+) -> anyhow::Result<Outcome> {
+    let mut tried = run::run(worlds.current().await?, (fault, seed), options).await;
+    if let Err(error) = &tried {
+        say(&format!("{} seed {seed}: {error:#}; once more, in a new world\n", fault.id));
+        worlds.renew().await?;
+        tried = run::run(worlds.current().await?, (fault, seed), options).await;
+    }
+    let (outcome, facts) = tried.with_context(|| format!("{} with seed {seed}", fault.id))?;
+    say(&progress(&outcome));
+    if !outcome.broken.is_empty() {
+        if let Some((world, _)) = &worlds.current {
+            keep(options, world, &outcome, &facts)?;
+        }
+        worlds.renew().await?;
+    }
+    Ok(outcome)
 }
 
 /// The world that is in use, and when to make another.

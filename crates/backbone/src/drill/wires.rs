@@ -1,15 +1,22 @@
 //! The wires between the services, each through a proxy that can be cut, slowed and trapped.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::Context as _;
-use faultproxy::{Action, Direction, Proxy, Trap, TrapHandle};
+use faultproxy::{Action, Direction, Proxy, Trap, TrapHandle, Upstream};
 use url::Url;
 
+use super::ports;
 use super::smtp::Sink;
 use crate::services::{AUTH, CATALOG, ORDERS, PAYMENTS_STUB, SERVICES, Service};
 use crate::shop::places::Place;
 use crate::shop::variables::Variables;
+
+/// A proxy on a port of ours: one that a fault shuts for a while must not become the near end of a connection.
+fn proxy(upstream: impl Into<Upstream>) -> io::Result<Proxy> {
+    Proxy::start_on((Ipv4Addr::LOCALHOST, ports::free()).into(), upstream)
+}
 
 /// All wires.
 pub(crate) struct Wires {
@@ -45,14 +52,14 @@ impl Wires {
         };
         let (postgres, redis) = (address_of(engines.0)?, address_of(engines.1)?);
         let wires = Self {
-            database: Proxy::start(postgres)?,
-            databases: Proxy::start(postgres)?,
-            cache: Proxy::start(redis)?,
-            mail: Proxy::start(smtp.address())?,
-            gateway: Proxy::start(place(&PAYMENTS_STUB)?)?,
-            catalog: Proxy::start(place(&CATALOG)?)?,
-            auth: Proxy::start(place(&AUTH)?)?,
-            orders: Proxy::start(place(&ORDERS)?)?,
+            database: proxy(postgres)?,
+            databases: proxy(postgres)?,
+            cache: proxy(redis)?,
+            mail: proxy(smtp.address())?,
+            gateway: proxy(place(&PAYMENTS_STUB)?)?,
+            catalog: proxy(place(&CATALOG)?)?,
+            auth: proxy(place(&AUTH)?)?,
+            orders: proxy(place(&ORDERS)?)?,
         };
         wires.connect(variables)?;
         Ok(wires)
