@@ -24,7 +24,8 @@ async fn what_no_webhook_brings_is_read_from_the_gateways_list() {
         let url = &shop.orders.database_url;
         let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
         tokio::spawn(driver);
-        let read = "SELECT count(*) FROM event_cursors WHERE read_until > now() - interval '1 hour'";
+        let read =
+            "SELECT count(*) FROM event_cursors WHERE read_until > now() - interval '1 hour'";
         client.query_one(read, &[]).await.unwrap().get::<_, i64>(0) == 1
     })
     .await;
