@@ -31,6 +31,9 @@ pub(super) async fn strike(run: &Run<'_>) -> anyhow::Result<()> {
         Ok(())
     };
     meanwhile(run, &plans, sulk).await?;
-    run.struck(format!("mails that met a server that was {mood:?}"), smtp.struck() - before);
+    run.struck(
+        format!("mails that met a server that was {mood:?}"),
+        smtp.struck().saturating_sub(before),
+    );
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::drill::load::Then;
 use crate::drill::run::Run;
 
 pub(super) async fn strike(run: &Run<'_>) -> anyhow::Result<()> {
+    let began = run.world.history.now();
     let mut plans = run.plans();
     for plan in &mut plans {
         if run.roll(3) > 0 {
@@ -31,6 +32,7 @@ pub(super) async fn strike(run: &Run<'_>) -> anyhow::Result<()> {
     meanwhile(run, &plans, expire).await?;
     let cancels = world.history.ops().into_iter().filter(|op| {
         op.what == What::Cancel
+            && op.started >= began
             && op.order.is_some()
             && op.status.is_some_and(|status| status != 404)
     });
