@@ -8,21 +8,19 @@
 //! is waited for and counts, too. The gateway has no receiver of webhooks.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::print_stdout,
     clippy::indexing_slicing,
     reason = "a benchmark that cannot run should say so loudly, and prints what it measured"
 )]
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::Client;
 use serde_json::{Value, json};
-use testkit::{Issuer, Running, TestDatabase, eventually};
+use testkit::{Issuer, Running, TestDatabase, eventually, median, pgbench};
 use tokio_postgres::NoTls;
 use uuid::Uuid;
 
@@ -62,11 +60,12 @@ async fn main() {
     let http = Client::builder().no_proxy().build().unwrap();
     // The caches are filled and the connections made before anything counts.
     shop.through_http(&http, Duration::from_secs(1)).await;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/checkout.sql");
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     println!("checkouts a second, {CLIENTS} clients, {SECONDS} s each in turns");
     for round in 1..=ROUNDS {
         ours.push(shop.through_http(&http, Duration::from_secs(SECONDS)).await);
-        theirs.push(shop.through_pgbench());
+        theirs.push(pgbench(shop.database.url(), &script, (CLIENTS, SECONDS)));
         println!(
             "round {round}: shop {:.0}, pgbench {:.0}, ratio {:.2}",
             ours[round - 1],
@@ -170,28 +169,6 @@ impl Shop {
         paid / started.elapsed().as_secs_f64()
     }
 
-    /// The statements of a paid order, each second.
-    fn through_pgbench(&self) -> f64 {
-        let pgbench =
-            devstack::find_postgres().expect("PostgreSQL is installed").bin_dir.join("pgbench");
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/checkout.sql");
-        let output = Command::new(&pgbench)
-            .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
-            .arg(format!("--client={CLIENTS}"))
-            .arg(format!("--time={SECONDS}"))
-            .arg("--file")
-            .arg(script)
-            .arg(self.database.url())
-            .output()
-            .unwrap_or_else(|error| panic!("{}: {error}", pgbench.display()));
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let complained = String::from_utf8_lossy(&output.stderr);
-        assert!(!complained.contains("ERROR"), "{complained}");
-        let tps = said.lines().find_map(|line| line.strip_prefix("tps = "));
-        let tps = tps.unwrap_or_else(|| panic!("{said}{complained}"));
-        tps.split(' ').next().unwrap().parse().unwrap()
-    }
-
     async fn stop(self) {
         self.orders.stop().await;
         self.gateway.stop().await;
@@ -209,9 +186,4 @@ async fn buy(http: &Client, url: &str, token: &str, book: &Value) {
     let status = answer.status();
     let order: Value = answer.json().await.unwrap();
     assert_eq!(status, 201, "{order}");
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -6,21 +6,19 @@
 //! against the gateway.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::print_stdout,
     clippy::indexing_slicing,
     reason = "a benchmark that cannot run should say so loudly, and prints what it measured"
 )]
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::Client;
 use serde_json::Value;
-use testkit::Running;
+use testkit::{Running, median, pgbench};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -48,13 +46,14 @@ async fn main() {
     // The caches are filled and the connections made before anything counts.
     let http = Client::builder().no_proxy().build().unwrap();
     through_http(&gateway, &http, Duration::from_secs(1)).await;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/create_confirm.sql");
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     println!(
         "create + confirm a second, {workers} threads, {CLIENTS} clients, {SECONDS} s each in turns"
     );
     for round in 1..=ROUNDS {
         ours.push(through_http(&gateway, &http, Duration::from_secs(SECONDS)).await);
-        theirs.push(through_pgbench(&gateway.database_url));
+        theirs.push(pgbench(&gateway.database_url, &script, (CLIENTS, SECONDS)));
         println!(
             "round {round}: gateway {:.0}, pgbench {:.0}, ratio {:.2}",
             ours[round - 1],
@@ -109,29 +108,4 @@ async fn post(http: &Client, url: &str, form: &[(&str, &str)]) -> Value {
     let answer = request.send().await.unwrap();
     assert_eq!(answer.status(), 200);
     answer.json().await.unwrap()
-}
-
-/// Pairs a second.
-fn through_pgbench(url: &str) -> f64 {
-    let pgbench =
-        devstack::find_postgres().expect("PostgreSQL is installed").bin_dir.join("pgbench");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/create_confirm.sql");
-    let output = Command::new(&pgbench)
-        .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
-        .arg(format!("--client={CLIENTS}"))
-        .arg(format!("--time={SECONDS}"))
-        .arg("--file")
-        .arg(script)
-        .arg(url)
-        .output()
-        .unwrap_or_else(|error| panic!("{}: {error}", pgbench.display()));
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let tps = said.lines().find_map(|line| line.strip_prefix("tps = "));
-    let tps = tps.unwrap_or_else(|| panic!("{said}{}", String::from_utf8_lossy(&output.stderr)));
-    tps.split(' ').next().unwrap().parse().unwrap()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

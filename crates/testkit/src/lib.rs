@@ -17,6 +17,7 @@
 mod database;
 mod documentation;
 mod issuer;
+mod pgbench;
 mod service;
 mod stack;
 
@@ -27,6 +28,7 @@ pub use documentation::{
     assert_documentation_is_served, assert_openapi_is_current, assert_operations_are_routed,
 };
 pub use issuer::Issuer;
+pub use pgbench::{median, pgbench};
 pub use service::{Http, Running, start};
 pub use stack::{postgres_url, redis_url};
 
