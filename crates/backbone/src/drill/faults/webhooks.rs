@@ -100,7 +100,7 @@ pub(super) async fn refused(run: &Run<'_>) -> anyhow::Result<()> {
             let kill = async {
                 if trap.sprung().await {
                     // Time enough for an answer that should not be given yet.
-                    sleep(Duration::from_millis(100)).await;
+                    sleep(Duration::from_millis(250)).await;
                     world.orders.kill().await;
                     lost_events(run).await?;
                     run.struck(format!("killed while it stored an event ({then:?})"), 1);
