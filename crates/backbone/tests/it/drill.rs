@@ -34,7 +34,7 @@ fn finds(bug: &str, fault: &str, invariants: &[&str]) {
         fault,
         // It stops at the first that finds it; where a fault strikes is chance, and some strike beside the bug.
         "--seeds",
-        "12",
+        "40",
         "--checkouts",
         "8",
         "--patience",
