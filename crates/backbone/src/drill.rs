@@ -23,7 +23,6 @@ mod load;
 mod sign_up;
 
 mod database;
-mod ports;
 mod process;
 mod smtp;
 mod stub;

@@ -30,6 +30,7 @@
 //! `postgres.rs` and `redis.rs` tell the story; `guard.rs` holds the one trick worth learning; the
 //! rest are their tools. Everything is synchronous: asynchronous callers use `spawn_blocking`.
 
+mod port;
 mod postgres;
 mod redis;
 
@@ -46,6 +47,7 @@ mod error;
 
 pub use error::{Engine, Error};
 pub use lock::Lock;
+pub use port::free_port;
 pub use postgres::{Postgres, PostgresOptions};
 pub use redis::{Redis, RedisOptions};
 pub use tools::{PostgresTools, RedisTools, Tools, find_postgres, find_redis, find_tools};

@@ -1,7 +1,6 @@
 //! What the services are told: where they are, and settings that make everything happen sooner, because a drill has
 //! seconds where a shop has minutes.
 
-use super::ports;
 use crate::services::{AUTH, CATALOG, ORDERS, PAYMENTS_STUB, SERVICES, Service};
 use crate::shop::data_dir::DataDir;
 use crate::shop::places::Place;
@@ -59,7 +58,7 @@ pub(crate) fn variables(data: &DataDir, bug: Option<&str>) -> anyhow::Result<(Va
     settings::equip(data, "pretty", &mut variables);
     settings::entrust(&secrets, &mut variables);
     hurry(&mut variables);
-    let control = format!("127.0.0.1:{}", ports::free());
+    let control = format!("127.0.0.1:{}", devstack::free_port());
     variables.set(&PAYMENTS_STUB, "control.listen", control.clone());
     // As good a secret as any: it opens a gateway that lives for a minute.
     variables.set(&PAYMENTS_STUB, "control.token", secrets.orders_client_secret.clone());
@@ -73,7 +72,7 @@ pub(crate) fn variables(data: &DataDir, bug: Option<&str>) -> anyhow::Result<(Va
 pub(crate) fn on_other_ports(service: &Service, variables: &Variables) -> Variables {
     let mut variables = variables.clone();
     for key in ["http.public", "http.management"] {
-        variables.set(service, key, format!("127.0.0.1:{}", ports::free()));
+        variables.set(service, key, format!("127.0.0.1:{}", devstack::free_port()));
     }
     variables
 }

@@ -7,7 +7,6 @@ use anyhow::Context as _;
 use faultproxy::{Action, Direction, Proxy, Trap, TrapHandle, Upstream};
 use url::Url;
 
-use super::ports;
 use super::smtp::Sink;
 use crate::services::{AUTH, CATALOG, ORDERS, PAYMENTS_STUB, SERVICES, Service};
 use crate::shop::places::Place;
@@ -15,7 +14,7 @@ use crate::shop::variables::Variables;
 
 /// A proxy on a port of ours: one that a fault shuts for a while must not become the near end of a connection.
 fn proxy(upstream: impl Into<Upstream>) -> io::Result<Proxy> {
-    Proxy::start_on((Ipv4Addr::LOCALHOST, ports::free()).into(), upstream)
+    Proxy::start_on((Ipv4Addr::LOCALHOST, devstack::free_port()).into(), upstream)
 }
 
 /// All wires.

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Read, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -30,7 +29,9 @@ impl Shop {
         // Run as root, PostgreSQL runs as somebody else, who has to get in.
         fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
         let folder = fs::canonicalize(dir.path()).unwrap();
-        let ports = HashMap::from(SERVICES.map(|name| (name, (free_port(), free_port()))));
+        let ports = HashMap::from(
+            SERVICES.map(|name| (name, (devstack::free_port(), devstack::free_port()))),
+        );
         let mut variables = HashMap::new();
         for (name, (public, management)) in &ports {
             let prefix = name.replace('-', "_").to_uppercase();
@@ -216,19 +217,6 @@ fn collect(pipe: impl Read + Send + 'static) -> Arc<Mutex<String>> {
         }
     });
     text
-}
-
-/// Below the range that systems give out by themselves, from which the private servers get theirs.
-pub(crate) fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Another start for every process, because several test programs may run at once.
-    let offset = u16::try_from(std::process::id() % 16_000).unwrap();
-    loop {
-        let port = 12_000 + (offset + NEXT.fetch_add(1, Ordering::Relaxed)) % 16_000;
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
-    }
 }
 
 fn processes_by_environment(folder: &str) -> Vec<String> {

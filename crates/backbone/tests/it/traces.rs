@@ -17,7 +17,7 @@ use tonic::codec::CompressionEncoding;
 use tonic::{Request, Response, Status};
 
 use crate::smoke::buy_books;
-use crate::support::{Shop, free_port, wait_until};
+use crate::support::{Shop, wait_until};
 
 /// What a checkout passes through. The last one is the gateway's webhook, which comes by itself, later.
 const WAY: [(&str, &str); 5] = [
@@ -66,7 +66,7 @@ struct Collector {
 
 impl Collector {
     fn start() -> Self {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, devstack::free_port()));
         let spans = Arc::default();
         let service = TraceServiceServer::new(Received(Arc::clone(&spans)))
             .accept_compressed(CompressionEncoding::Gzip);
